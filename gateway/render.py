@@ -1,0 +1,54 @@
+"""Fills in gateway/envoy.yaml from the environment and prints it: `python -m gateway.render`."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+
+TEMPLATE = Path(__file__).parent / "envoy.yaml"
+
+DEFAULTS = {
+    "LISTEN_HOST": "0.0.0.0",  # noqa: S104 - a gateway is there to be reached
+    "LISTEN_PORT": "8080",
+    "ADMIN_PORT": "9901",
+    "PUBLIC_URL": "http://localhost:8080",
+    "FRONTEND_URL": "http://localhost:3000",
+    "TOKEN_ISSUER": "drape",
+    "DESCRIPTORS": "gen/drape.binpb",
+    "JWKS_SOCKET": "drape-jwks",
+    # How many proxies in front of the gateway add to X-Forwarded-For.
+    "TRUSTED_HOPS": "0",
+    "AUTH_HOST": "auth",
+    "AUTH_PORT": "50051",
+    "MEDIA_HOST": "media",
+    "MEDIA_PORT": "50052",
+    "TRYON_HOST": "tryon",
+    "TRYON_PORT": "50053",
+    "BILLING_HOST": "billing",
+    "BILLING_PORT": "50054",
+    # Requests a second of this gateway, all clients together, and what may come at once.
+    "RATE_LIMIT": "on",
+    "PER_SECOND": "300",
+    "BURST": "600",
+    "CREDENTIALS_PER_SECOND": "20",
+    "CREDENTIALS_BURST": "60",
+}
+
+
+def render(environment: Mapping[str, str]) -> str:
+    """The whole configuration. Names that the environment lacks have their defaults."""
+    values = {name: environment.get(name, default) for name, default in DEFAULTS.items()}
+    for name, value in values.items():
+        if any(character in value for character in '"\n\\'):
+            raise ValueError(f"{name} must not contain quotes, backslashes or line breaks")
+    values["RATE_LIMIT_PERCENT"] = "0" if values["RATE_LIMIT"] == "off" else "100"
+    values["FRONTEND_URL"] = values["FRONTEND_URL"].rstrip("/")
+    values["PUBLIC_URL"] = values["PUBLIC_URL"].rstrip("/")
+    # An empty value adds no header.
+    values["HSTS"] = "max-age=63072000; includeSubDomains" if values["PUBLIC_URL"].startswith("https://") else ""
+    return Template(TEMPLATE.read_text()).substitute(values)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render(os.environ))

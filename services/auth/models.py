@@ -1,0 +1,62 @@
+"""Tables of the auth service."""
+
+from datetime import datetime
+
+from sqlalchemy import TIMESTAMP, LargeBinary
+from sqlmodel import Field, SQLModel
+
+
+def _time() -> type[TIMESTAMP]:
+    return TIMESTAMP(timezone=True)  # type: ignore[return-value]
+
+
+class User(SQLModel, table=True):
+    """A person's account."""
+
+    __tablename__ = "users"
+
+    id: str = Field(primary_key=True)
+    email: str
+    """As the person wrote it."""
+    email_key: str = Field(unique=True)
+    """Lower case: addresses are compared without case."""
+    name: str | None = None
+    password_hash: str
+    created_at: datetime = Field(sa_type=_time())
+
+
+class Session(SQLModel, table=True):
+    """One sign-in on one device: a family of refresh tokens of which the newest is good."""
+
+    __tablename__ = "sessions"
+
+    id: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
+    token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
+    """SHA-256 of the refresh token that is good."""
+    parent_hash: bytes | None = Field(default=None, sa_type=LargeBinary, unique=True)
+    """SHA-256 of the one before it."""
+    created_at: datetime = Field(sa_type=_time())
+    rotated_at: datetime = Field(sa_type=_time())
+    user_agent: str = ""
+    address: str = ""
+
+
+class SpentToken(SQLModel, table=True):
+    """A refresh token older than the parent. Whoever shows one has stolen it, or was stolen from."""
+
+    __tablename__ = "spent_tokens"
+
+    token_hash: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    session_id: str = Field(foreign_key="sessions.id", ondelete="CASCADE", index=True)
+
+
+class SigningKey(SQLModel, table=True):
+    """A key that access tokens are signed with."""
+
+    __tablename__ = "signing_keys"
+
+    kid: str = Field(primary_key=True)
+    private_key: bytes = Field(sa_type=LargeBinary)
+    """Encrypted under KEY_ENCRYPTION_SECRET."""
+    created_at: datetime = Field(sa_type=_time())

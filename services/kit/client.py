@@ -1,0 +1,114 @@
+"""Channels to other services: deadlines on every call, retries where a call is safe to repeat."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import grpc
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from drape.auth.v1 import auth_pb2, auth_pb2_grpc
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+from grpc import StatusCode
+from grpc_status import rpc_status
+
+from services.kit.errors import ServiceError, Unavailable, error_info_of
+from services.kit.identity import KeyFetcher, ServiceTokens, keys_from_jwks
+
+# Larger than any picture a service takes (5 MB) or makes.
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+
+RequestT = TypeVar("RequestT", bound=Message)
+ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+class PeerError(ServiceError):
+    """Another service refused. Carries what it said; the caller turns it into words of its own."""
+
+    def __init__(self, code: StatusCode, info: error_details_pb2.ErrorInfo, message: str) -> None:
+        super().__init__(message, **dict(info.metadata))
+        self.code = code
+        self.reason = info.reason or "PEER_ERROR"
+
+
+def open_channel(address: str, idempotent: Iterable[str] = ()) -> grpc.aio.Channel:
+    """A channel to host:port. Methods named `package.Service/Method` in `idempotent` are tried up to four times.
+
+    Retries follow gRPC's own policy (gRFC A6): only on UNAVAILABLE, with growing, jittered pauses, inside the deadline.
+    """
+    names = [dict(zip(("service", "method"), name.split("/"), strict=True)) for name in idempotent]
+    config = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": names,
+                "retryPolicy": {
+                    "maxAttempts": 4,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "2s",
+                    "backoffMultiplier": 3,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ]
+        if names
+        else [],
+    }
+    options = [
+        ("grpc.service_config", json.dumps(config)),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+    ]
+    return grpc.aio.insecure_channel(address, options=options)
+
+
+class Peer:
+    """Calls to one other service, each with a service token for the user it is made for."""
+
+    def __init__(self, audience: str, tokens: ServiceTokens, timeout: float = 5) -> None:
+        self._audience = audience
+        self._tokens = tokens
+        self._timeout = timeout
+
+    async def call(
+        self,
+        method: "grpc.aio.UnaryUnaryMultiCallable[RequestT, ResponseT]",
+        request: RequestT,
+        user_id: str,
+        timeout: float | None = None,
+    ) -> ResponseT:
+        """Calls the method within `timeout` seconds. Raises PeerError when it is refused, Unavailable when nobody answers."""
+        token = self._tokens.sign(self._audience, user_id)
+        try:
+            return await method(
+                request, timeout=timeout or self._timeout, metadata=(("authorization", f"Bearer {token}"),)
+            )
+        except grpc.aio.AioRpcError as error:
+            raise _translated(error) from error
+
+
+def _translated(error: grpc.aio.AioRpcError) -> ServiceError:
+    if error.code() in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.CANCELLED):
+        return Unavailable("The service is not available right now. Please try again later.")
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    info = error_info_of(status) if status else error_details_pb2.ErrorInfo()
+    return PeerError(error.code(), info, error.details() or "")
+
+
+def fetch_keys(channel: grpc.aio.Channel) -> KeyFetcher:
+    """Fetches the public keys of access tokens from the auth service."""
+    stub = auth_pb2_grpc.AuthServiceStub(channel)
+
+    async def fetch() -> Mapping[str, Ed25519PublicKey]:
+        try:
+            answer = await stub.GetJwks(auth_pb2.GetJwksRequest(), timeout=5)
+        except grpc.aio.AioRpcError as error:
+            raise _translated(error) from error
+        return keys_from_jwks((key.kid, key.x) for key in answer.keys)
+
+    return fetch
+
+
+JWKS_METHOD = "drape.auth.v1.AuthService/GetJwks"

@@ -1,0 +1,186 @@
+"""Who is calling: users by access tokens of the auth service, services by one-minute tokens of their own keys."""
+
+import asyncio
+import base64
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+
+import jwt
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from services.kit.errors import Unauthenticated, Unavailable
+
+AUDIENCE = "drape"
+ACCESS_COOKIE = "access_token"
+FRONTEND_COOKIE = "token"
+ACCESS_TYPE = "at+jwt"  # RFC 9068
+SERVICE_TYPE = "service+jwt"
+SERVICE_TOKEN_SECONDS = 60
+_REFETCH_SECONDS = 5
+_CLOCK_SKEW_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The user a call is made by or for; `session_id` is empty and `service` set when a service makes it."""
+
+    user_id: str
+    session_id: str = ""
+    service: str = ""
+
+
+_caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
+
+
+def set_caller(caller: Caller | None) -> None:
+    """Remembers the caller for the RPC that is being served."""
+    _caller.set(caller)
+
+
+def caller_or_none() -> Caller | None:
+    """The caller of the RPC that is being served, which a public one may not have."""
+    return _caller.get()
+
+
+def caller(_context: object) -> Caller:
+    """The caller of the RPC that is being served. Raises Unauthenticated when there is none."""
+    if (found := caller_or_none()) is None:
+        raise Unauthenticated("Authentication required")
+    return found
+
+
+KeyFetcher = Callable[[], Awaitable[Mapping[str, Ed25519PublicKey]]]
+
+
+class UserTokens:
+    """Checks access tokens against the auth service's public keys, which it keeps until an unknown one is named."""
+
+    def __init__(self, fetch: KeyFetcher, issuer: str) -> None:
+        self._fetch = fetch
+        self._issuer = issuer
+        self._keys: Mapping[str, Ed25519PublicKey] = {}
+        self._fetched = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def first_valid(self, tokens: Iterable[str]) -> Caller | None:
+        """The caller named by the first token that is good, whatever the others are; None when none is."""
+        for token in tokens:
+            if found := await self._verify(token):
+                return found
+        return None
+
+    async def _verify(self, token: str) -> Caller | None:
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("typ") != ACCESS_TYPE or not (key := await self._key(str(header.get("kid")))):
+                return None
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=["EdDSA"],
+                audience=AUDIENCE,
+                issuer=self._issuer,
+                leeway=_CLOCK_SKEW_SECONDS,
+                options={"require": ["exp", "iat", "sub", "sid"]},
+            )
+        except jwt.PyJWTError:
+            return None
+        return Caller(user_id=str(claims["sub"]), session_id=str(claims["sid"]))
+
+    async def _key(self, kid: str) -> Ed25519PublicKey | None:
+        if kid in self._keys:
+            return self._keys[kid]
+        async with self._lock:
+            # Tokens with invented key ids must not become a flood of fetches.
+            if kid not in self._keys and time.monotonic() - self._fetched > _REFETCH_SECONDS:
+                self._keys = await self._fetch()
+                self._fetched = time.monotonic()
+        return self._keys.get(kid)
+
+
+class ServiceTokens:
+    """Signs the tokens this service shows to others, and checks those that others show to it."""
+
+    def __init__(self, name: str, private_key: str, public_keys: Mapping[str, str]) -> None:
+        """Keys are 32 bytes, base64url. Raises ValueError when one is not."""
+        self.name = name
+        self._private = Ed25519PrivateKey.from_private_bytes(decode_key(private_key))
+        self._public = {
+            service: Ed25519PublicKey.from_public_bytes(decode_key(key)) for service, key in public_keys.items()
+        }
+
+    def sign(self, audience: str, user_id: str) -> str:
+        """A token for calls to the service `audience` on behalf of the user, good for one minute."""
+        now = int(time.time())
+        claims = {"iss": self.name, "aud": audience, "sub": user_id, "iat": now, "exp": now + SERVICE_TOKEN_SECONDS}
+        return jwt.encode(claims, self._private, algorithm="EdDSA", headers={"typ": SERVICE_TYPE, "kid": self.name})
+
+    def verify(self, token: str) -> Caller | None:
+        """The service that calls and the user it acts for; None when the token is not good."""
+        try:
+            header = jwt.get_unverified_header(token)
+            issuer = str(header.get("kid"))
+            if header.get("typ") != SERVICE_TYPE or issuer not in self._public:
+                return None
+            claims = jwt.decode(
+                token,
+                self._public[issuer],
+                algorithms=["EdDSA"],
+                audience=self.name,
+                issuer=issuer,
+                leeway=_CLOCK_SKEW_SECONDS,
+                options={"require": ["exp", "iat", "sub"]},
+            )
+        except (jwt.PyJWTError, InvalidKey):
+            return None
+        return Caller(user_id=str(claims["sub"]), service=issuer)
+
+
+def tokens_in(metadata: Mapping[str, str]) -> list[str]:
+    """Every token the request shows: the header, our cookie, the frontend's cookie."""
+    cookies = read_cookies(metadata.get("cookie", ""))
+    scheme, _, bearer = metadata.get("authorization", "").partition(" ")
+    shown = [bearer.strip() if scheme.lower() == "bearer" else "", cookies.get(ACCESS_COOKIE), cookies.get(FRONTEND_COOKIE)]
+    return [token for token in shown if token]
+
+
+def read_cookies(header: str) -> dict[str, str]:
+    """The cookies of a Cookie header. One that cannot be read does not hide the others."""
+    found: dict[str, str] = {}
+    for part in header.split(";"):
+        try:
+            found.update({name: morsel.value for name, morsel in SimpleCookie(part.strip()).items()})
+        except CookieError:
+            continue
+    return found
+
+
+def decode_key(text: str) -> bytes:
+    """32 bytes from base64url, with or without padding."""
+    key = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if len(key) != 32:
+        raise ValueError("a key must have 32 bytes")
+    return key
+
+
+def encode_key(key: bytes) -> str:
+    """Base64url without padding."""
+    return base64.urlsafe_b64encode(key).rstrip(b"=").decode()
+
+
+def public_key_of(private_key: str) -> str:
+    """The public half of a private key, both base64url."""
+    private = Ed25519PrivateKey.from_private_bytes(decode_key(private_key))
+    return encode_key(private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+
+def keys_from_jwks(keys: Iterable[tuple[str, str]]) -> dict[str, Ed25519PublicKey]:
+    """Public keys by id from pairs of `kid` and `x`. Raises Unavailable when there is none."""
+    if not (found := {kid: Ed25519PublicKey.from_public_bytes(decode_key(x)) for kid, x in keys}):
+        raise Unavailable("The sign-in service is not ready. Please try again in a moment.")
+    return found

@@ -1,0 +1,51 @@
+"""What every service reads from its environment. A service adds its own fields in its `settings.py`."""
+
+import sys
+from typing import Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Settings of one process. Names of variables are the fields' in upper case."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    environment: Literal["local", "production"] = "production"
+    listen: str = "127.0.0.1:0"
+    database_url: str = ""
+    """postgresql://… of this service's own database. Empty: an embedded server under `data_dir`."""
+    database_pool: int = Field(default=10, ge=1)
+    data_dir: str = ".data"
+    public_url: str = "http://localhost:8080"
+    """Where browsers reach the gateway."""
+    frontend_url: str = "http://localhost:3000"
+    token_issuer: str = "drape"  # noqa: S105 - a name, not a secret
+    service_private_key: SecretStr
+    """This service's Ed25519 key for the tokens it shows to others: 32 bytes, base64url."""
+    service_public_keys: dict[str, str]
+    """Every service's name and Ed25519 public key, 32 bytes, base64url, as a JSON object."""
+    drain_seconds: float = Field(default=20, gt=0)
+    """How long requests under way may take after SIGTERM."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether browsers reach us over HTTPS."""
+        return self.public_url.startswith("https://")
+
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+
+def load(kind: type[SettingsT]) -> SettingsT:
+    """Reads the settings, or ends the program with a sentence that names each variable that is missing or wrong."""
+    try:
+        return kind()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg'].lower()}"
+            for item in error.errors(include_input=False, include_url=False)
+        )
+        sys.exit(f"Cannot start, the environment is not complete: {problems}")

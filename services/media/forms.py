@@ -1,0 +1,135 @@
+"""Reads multipart/form-data as it streams in, and no more of it than allowed."""
+
+from collections.abc import AsyncIterable
+from dataclasses import dataclass, field
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from services.media.errors import FileTooLarge, NoImageFile
+
+FILE_FIELD = "image"
+_MAX_TEXT_BYTES = 1024
+# Room for boundaries, part headers and fields we do not know.
+_MAX_OVERHEAD_BYTES = 64 * 1024
+
+
+@dataclass
+class Form:
+    """What was sent: the file's bytes, None if there was none, and the short text fields."""
+
+    file: bytearray | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+async def read_form(chunks: AsyncIterable[tuple[str, bytes]], max_file_bytes: int) -> Form:
+    """Parses pairs of content type and bytes, of which the first tells the boundary.
+
+    Raises FileTooLarge as soon as more has come than is taken, NoImageFile when it is no form.
+    """
+    collector: _Collector | None = None
+    total = 0
+    async for content_type, data in chunks:
+        if collector is None:
+            collector = _Collector(_boundary(content_type), max_file_bytes)
+        total += len(data)
+        if total > max_file_bytes + _MAX_OVERHEAD_BYTES:
+            raise FileTooLarge(_too_large(max_file_bytes))
+        collector.write(data)
+    if collector is None:
+        raise NoImageFile("No image file provided")
+    return collector.finish()
+
+
+def _boundary(content_type: str) -> bytes:
+    kind, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary", b"")
+    if kind != b"multipart/form-data" or not boundary:
+        raise NoImageFile("No image file provided")
+    return boundary
+
+
+def _too_large(limit: int) -> str:
+    return f"File size exceeds {limit // (1024 * 1024)}MB limit"
+
+
+class _Collector:
+    """Collects one form out of the parser's callbacks."""
+
+    def __init__(self, boundary: bytes, max_file_bytes: int) -> None:
+        self._form = Form()
+        self._max_file_bytes = max_file_bytes
+        self._header_name = b""
+        self._header_value = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._text: bytearray | None = None
+        self._name = ""
+        self._in_file = False
+        self._complete = False
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._part_begin,
+                "on_header_field": self._header_field,
+                "on_header_value": self._value,
+                "on_header_end": self._header_end,
+                "on_headers_finished": self._headers_finished,
+                "on_part_data": self._part_data,
+                "on_part_end": self._part_end,
+                "on_end": self._end,
+            },
+        )
+
+    def write(self, data: bytes) -> None:
+        """Takes the next bytes."""
+        try:
+            self._parser.write(data)
+        except MultipartParseError as error:
+            raise NoImageFile("No image file provided") from error
+
+    def finish(self) -> Form:
+        """The form, if its closing boundary has come."""
+        if not self._complete:
+            raise NoImageFile("No image file provided")
+        return self._form
+
+    def _part_begin(self) -> None:
+        self._headers = {}
+        self._text = None
+        self._in_file = False
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header_name += data[start:end]
+
+    def _value(self, data: bytes, start: int, end: int) -> None:
+        self._header_value += data[start:end]
+
+    def _header_end(self) -> None:
+        self._headers[self._header_name.lower()] = self._header_value
+        self._header_name = self._header_value = b""
+
+    def _headers_finished(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        if self._name == FILE_FIELD and b"filename" in options:
+            if self._form.file is not None:
+                raise NoImageFile("Please send one image at a time")
+            self._in_file = True
+            self._form.file = bytearray()
+        else:
+            self._text = bytearray()
+
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._in_file and self._form.file is not None:
+            self._form.file += data[start:end]
+            if len(self._form.file) > self._max_file_bytes:
+                raise FileTooLarge(_too_large(self._max_file_bytes))
+        elif self._text is not None and len(self._text) < _MAX_TEXT_BYTES:
+            self._text += data[start:end]
+
+    def _part_end(self) -> None:
+        if self._text is not None:
+            self._form.fields[self._name] = self._text.decode("utf-8", "replace")
+
+    def _end(self) -> None:
+        self._complete = True

@@ -1,0 +1,3 @@
+from services.kit.migrations import run_migrations
+
+run_migrations()

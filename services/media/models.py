@@ -1,0 +1,49 @@
+"""Tables of the media service."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import TIMESTAMP
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+TIME: Any = TIMESTAMP(timezone=True)
+
+
+class Blob(SQLModel, table=True):
+    """The bytes of a picture. The row comes before the bytes and goes after them; its id is never used again."""
+
+    __tablename__ = "blobs"
+
+    id: str = Field(primary_key=True)
+    user_id: str = Field(index=True)
+    sha256: str
+    size: int
+    """In bytes."""
+    width: int
+    height: int
+    content_type: str
+    state: str
+    """pending until the bytes are stored, live, then dead until they are deleted."""
+    location: str
+    """Where the store keeps, or will keep, the bytes."""
+    address: str = ""
+    """Where the store says they can be read."""
+    created_at: datetime = Field(sa_type=TIME)
+
+
+class Image(SQLModel, table=True):
+    """A picture in a user's gallery. Several may share a blob."""
+
+    __tablename__ = "images"
+
+    id: str = Field(primary_key=True)
+    user_id: str = Field(index=True)
+    blob_id: str = Field(foreign_key="blobs.id", index=True)
+    type: str
+    """user, outfit or generated."""
+    details: dict[str, Any] = Field(sa_type=JSONB)
+    """The contract's `metadata`, a name that SQLModel keeps for itself."""
+    source_key: str | None = Field(default=None, unique=True)
+    """Names the work that made a generated picture."""
+    created_at: datetime = Field(sa_type=TIME)

@@ -1,0 +1,164 @@
+"""The RPCs of the media service."""
+
+from collections.abc import AsyncIterator, Iterable
+
+import grpc
+from drape.media.v1 import image_store_pb2 as store
+from drape.media.v1 import image_store_pb2_grpc, media_pb2_grpc
+from drape.media.v1 import media_pb2 as pb
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.kit.http import metadata_of, respond
+from services.kit.identity import caller
+from services.kit.server import Context
+from services.media.errors import InvalidImageType, NoImageFile
+from services.media.forms import read_form
+from services.media.gallery import MAX_PAGE, Gallery, StoredImage
+from services.media.links import Links
+
+SERVICE = pb.DESCRIPTOR.services_by_name["MediaService"].full_name
+STORE = store.DESCRIPTOR.services_by_name["ImageStoreService"].full_name
+PUBLIC = frozenset({f"{SERVICE}/DownloadImage"})
+INTERNAL = {STORE: frozenset({"tryon"})}
+UPLOAD_TYPES = ("user", "outfit")
+_CHUNK_BYTES = 64 * 1024
+
+
+class Images:
+    """Images as messages."""
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+
+    def message(self, row: StoredImage) -> pb.Image:
+        """The image as the contract shows it."""
+        metadata = Struct()
+        metadata.update(row.details)
+        created = Timestamp()
+        created.FromDatetime(row.created_at)
+        return pb.Image(
+            id=row.id,
+            user_id=row.user_id,
+            type=row.type,
+            url=self._links.url(row.id),
+            cloudinary_id=row.location if row.address else None,
+            metadata=metadata,
+            created_at=created,
+            width=row.width,
+            height=row.height,
+            size=row.size,
+            content_type=row.content_type,
+        )
+
+
+class MediaServicer(media_pb2_grpc.MediaServiceServicer):
+    """What browsers call."""
+
+    def __init__(self, gallery: Gallery, images: Images, max_upload_bytes: int) -> None:
+        self._gallery = gallery
+        self._images = images
+        self._max_upload_bytes = max_upload_bytes
+
+    async def UploadImage(
+        self, request_iterator: AsyncIterator[HttpBody], context: Context[HttpBody, pb.UploadImageResponse]
+    ) -> pb.UploadImageResponse:
+        me = caller(context)
+        form = await read_form(((part.content_type, part.data) async for part in request_iterator), self._max_upload_bytes)
+        if not form.file:
+            raise NoImageFile("No image file provided")
+        kind = form.fields.get("type", "")
+        if kind not in UPLOAD_TYPES:
+            raise InvalidImageType("Invalid image type. Must be: user or outfit")
+        image = await self._gallery.upload(me.user_id, kind, bytes(form.file))
+        await respond(context, 201)
+        return pb.UploadImageResponse(message="Image uploaded successfully", image=self._images.message(image))
+
+    async def ListImages(
+        self, request: pb.ListImagesRequest, context: Context[pb.ListImagesRequest, pb.ListImagesResponse]
+    ) -> pb.ListImagesResponse:
+        size = request.page_size if request.HasField("page_size") else MAX_PAGE
+        page = await self._gallery.page(caller(context).user_id, request.type, size, request.page_token)
+        return pb.ListImagesResponse(
+            images=[self._images.message(row) for row in page.images], next_page_token=page.next_token
+        )
+
+    async def DeleteImage(
+        self, request: pb.DeleteImageRequest, context: Context[pb.DeleteImageRequest, pb.DeleteImageResponse]
+    ) -> pb.DeleteImageResponse:
+        await self._gallery.delete(caller(context).user_id, request.id)
+        return pb.DeleteImageResponse(message="Image deleted successfully")
+
+    async def SaveImage(
+        self, request: pb.SaveImageRequest, context: Context[pb.SaveImageRequest, pb.SaveImageResponse]
+    ) -> pb.SaveImageResponse:
+        metadata = MessageToDict(request.metadata)
+        image = await self._gallery.save(caller(context).user_id, request.url, metadata)
+        await respond(context, 201)
+        return pb.SaveImageResponse(message="Image saved successfully", image=self._images.message(image))
+
+    async def DownloadImage(
+        self, request: pb.DownloadImageRequest, context: Context[pb.DownloadImageRequest, HttpBody]
+    ) -> AsyncIterator[HttpBody]:
+        image = await self._gallery.served(request.id, request.exp, request.sig)
+        etag = f'"{image.sha256}"'
+        headers = (("etag", etag), ("cache-control", "private, max-age=31536000, immutable"))
+        if metadata_of(context).get("if-none-match") == etag:
+            await respond(context, 304, headers)
+            yield HttpBody(content_type=image.content_type)
+            return
+        data = await self._gallery.bytes_of(image)
+        await respond(context, headers=headers)
+        for start in range(0, len(data), _CHUNK_BYTES):
+            yield HttpBody(content_type=image.content_type, data=data[start : start + _CHUNK_BYTES])
+
+    def register(self, server: grpc.aio.Server) -> Iterable[str]:
+        """Adds the service to the server."""
+        media_pb2_grpc.add_MediaServiceServicer_to_server(self, server)
+        return (SERVICE,)
+
+
+class ImageStoreServicer(image_store_pb2_grpc.ImageStoreServiceServicer):
+    """What other services call."""
+
+    def __init__(self, gallery: Gallery, images: Images) -> None:
+        self._gallery = gallery
+        self._images = images
+
+    async def BatchGetImages(
+        self,
+        request: store.BatchGetImagesRequest,
+        context: Context[store.BatchGetImagesRequest, store.BatchGetImagesResponse],
+    ) -> store.BatchGetImagesResponse:
+        rows = await self._gallery.find(caller(context).user_id, list(request.ids))
+        return store.BatchGetImagesResponse(images=[self._images.message(row) for row in rows])
+
+    async def ReadImage(
+        self, request: store.ReadImageRequest, context: Context[store.ReadImageRequest, store.ReadImageResponse]
+    ) -> store.ReadImageResponse:
+        image, data = await self._gallery.read(caller(context).user_id, request.id)
+        return store.ReadImageResponse(data=data, content_type=image.content_type)
+
+    async def StoreGeneratedImage(
+        self,
+        request: store.StoreGeneratedImageRequest,
+        context: Context[store.StoreGeneratedImageRequest, store.StoreGeneratedImageResponse],
+    ) -> store.StoreGeneratedImageResponse:
+        metadata = MessageToDict(request.metadata)
+        image = await self._gallery.store_generated(caller(context).user_id, request.key, request.data, metadata)
+        return store.StoreGeneratedImageResponse(image=self._images.message(image))
+
+    async def DeleteGeneratedImage(
+        self,
+        request: store.DeleteGeneratedImageRequest,
+        context: Context[store.DeleteGeneratedImageRequest, store.DeleteGeneratedImageResponse],
+    ) -> store.DeleteGeneratedImageResponse:
+        await self._gallery.delete_generated(caller(context).user_id, request.key)
+        return store.DeleteGeneratedImageResponse()
+
+    def register(self, server: grpc.aio.Server) -> Iterable[str]:
+        """Adds the service to the server."""
+        image_store_pb2_grpc.add_ImageStoreServiceServicer_to_server(self, server)
+        return (STORE,)

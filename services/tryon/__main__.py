@@ -1,0 +1,57 @@
+"""The try-on service: settings → dependencies → serve. `services.tryon.worker` is the other half."""
+
+from pathlib import Path
+
+from services.kit import client, database, server, user_data
+from services.kit.identity import ServiceTokens, UserTokens
+from services.tryon import servicer
+from services.tryon.engines.processes import LocalProcesses
+from services.tryon.generation import Generation
+from services.tryon.jobs import Jobs
+from services.tryon.peers import Billing, Media
+from services.tryon.settings import Settings
+
+
+async def compose(config: Settings, url: str) -> server.Service:
+    """Puts the API's side together."""
+    db = database.Database(url, config.database_pool)
+    tokens = ServiceTokens("tryon", config.service_private_key.get_secret_value(), config.service_public_keys)
+    media = Media(config.media_address, tokens)
+    billing = Billing(config.billing_address, tokens)
+    jobs = Jobs(db)
+    checker = LocalProcesses(config.model_dir, workers=1, threads=1)
+    generation = Generation(
+        db,
+        jobs,
+        media,
+        billing,
+        checker,
+        wait_seconds=config.generate_timeout_seconds,
+        hold_seconds=config.hold_seconds,
+    )
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD])
+
+    async def close() -> None:
+        await checker.close()
+        await media.close()
+        await billing.close()
+        await auth.close()
+        await db.close()
+
+    rpcs = (servicer.TryonServicer(generation, jobs), user_data.UserDataServicer(jobs.forget_user))
+    return server.Service(
+        name="tryon",
+        listen=config.listen,
+        drain_seconds=config.drain_seconds,
+        access=server.Access(internal=user_data.INTERNAL),
+        users=UserTokens(client.fetch_keys(auth), config.token_issuer),
+        tokens=tokens,
+        register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],
+        background=(jobs.listen,),
+        ready=db.ready,
+        close=close,
+    )
+
+
+if __name__ == "__main__":
+    server.main("tryon", Settings, compose, Path(__file__).parent)

@@ -1,0 +1,132 @@
+"""Runs the local engine in processes of its own: the event loop stays free, and a crash takes no job but its own."""
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
+from multiprocessing.queues import Queue
+from pathlib import Path
+from threading import Thread
+from typing import Any, TypeVar
+
+from services.kit.ids import new_id
+from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress, Result
+from services.tryon.engines.local import engine as local_engine
+
+T = TypeVar("T")
+
+_PREPARED_SHARE = 0.3
+"""How much of the picture is done when both photos are understood; what comes after is `generating`."""
+
+# Per process: loaded once, when it starts.
+_engine: local_engine.LocalEngine
+_events: "Queue[tuple[str, str, float]]"
+
+
+def _start(model_dir: str, threads: int, events: "Queue[tuple[str, str, float]]") -> None:
+    global _engine, _events  # noqa: PLW0603 - a pool's initializer has no other place to put them
+    Thread(target=_end_with_parent, daemon=True).start()
+    _events = events
+    _engine = local_engine.LocalEngine(Path(model_dir), threads)
+    _engine.prepare()
+
+
+def _end_with_parent() -> None:
+    """A worker that is killed cannot stop its pool; without this its processes would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _generate(ticket: str, person: bytes, garment: bytes, options: local_engine.Options) -> local_engine.Picture:
+    return _engine.generate(person, garment, options, lambda step, done: _events.put((ticket, step, done)))
+
+
+def _check(person: bytes | None, garment: bytes | None) -> list[local_engine.InputProblem]:
+    return _engine.check(person, garment)
+
+
+class LocalProcesses:
+    """The local engine as one of the engines of the chain."""
+
+    name = "local"
+
+    def __init__(self, model_dir: str, workers: int, threads: int) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._arguments = (model_dir, threads)
+        self._workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+        self._events: Queue[tuple[str, str, float]] = self._context.Queue()
+        self._listeners: dict[str, Callable[[float], None]] = {}
+        Thread(target=self._relay, daemon=True, name="engine-progress").start()
+
+    async def generate(self, person: bytes, garment: bytes, options: Options, progress: Progress) -> Result:
+        """Makes a picture. Raises InputProblem, EngineFailed."""
+        ticket = new_id()
+        loop = asyncio.get_running_loop()
+
+        def tell(done: float) -> None:
+            stage = "preparing" if done < _PREPARED_SHARE else "generating"
+            loop.call_soon_threadsafe(lambda: asyncio.ensure_future(progress(stage, done)))
+
+        self._listeners[ticket] = tell
+        try:
+            picture = await self._run(_generate, ticket, person, garment, _local_options(options))
+        except local_engine.ResultNotGoodEnough as error:
+            raise InputProblem(
+                "RESULT_NOT_GOOD_ENOUGH",
+                "We could not make a convincing picture from these two photos. Please try others.",
+            ) from error
+        finally:
+            del self._listeners[ticket]
+        return Result(picture.data, picture.content_type, picture.score)
+
+    async def check(self, person: bytes | None, garment: bytes | None) -> list[InputProblem]:
+        """All that would keep a picture from being made. Raises EngineFailed."""
+        return [_problem(error) for error in await self._run(_check, person, garment)]
+
+    async def close(self) -> None:
+        """Ends the processes at once: what they were at is begun again elsewhere."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, call: Callable[..., T], *arguments: Any) -> T:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self._workers, self._context, _start, (*self._arguments, self._events)
+            )
+        try:
+            future: Future[T] = self._pool.submit(call, *arguments)
+            return await asyncio.wrap_future(future)
+        except local_engine.InputProblem as error:
+            raise _problem(error) from error
+        except BrokenProcessPool as error:
+            self._pool = None
+            raise EngineFailed("a process of the local engine has died") from error
+        except (ArithmeticError, LookupError, ValueError, RuntimeError, OSError) as error:
+            raise EngineFailed(f"the local engine failed: {error!r}") from error
+
+    def _relay(self) -> None:
+        while True:
+            ticket, _, done = self._events.get()
+            if listener := self._listeners.get(ticket):
+                listener(done)
+
+
+def _local_options(options: Options) -> local_engine.Options:
+    return local_engine.Options(
+        category=options.category,  # type: ignore[arg-type]
+        garment_photo_type=options.garment_photo_type,  # type: ignore[arg-type]
+        seed=options.seed,
+        output_format=options.output_format,  # type: ignore[arg-type]
+    )
+
+
+def _problem(error: local_engine.InputProblem) -> InputProblem:
+    return InputProblem(error.reason, error.message, error.which, error.where)
+
+

@@ -1,0 +1,73 @@
+"""What can go wrong with a try-on, as the caller is told."""
+
+from grpc import StatusCode
+
+from services.kit.errors import InvalidArgument, NotFound, ServiceError
+
+
+class ImagesNotFound(NotFound):
+    """One of the images does not exist, or is somebody else's."""
+
+    reason = "IMAGES_NOT_FOUND"
+
+
+class NotAUserPhoto(InvalidArgument):
+    """The first image is not of type user."""
+
+    reason = "NOT_A_USER_PHOTO"
+
+
+class NotAnOutfit(InvalidArgument):
+    """The second image is not of type outfit."""
+
+    reason = "NOT_AN_OUTFIT"
+
+
+class JobNotFound(NotFound):
+    """No such job, or somebody else's."""
+
+    reason = "JOB_NOT_FOUND"
+
+
+class InsufficientCredits(ServiceError):
+    """There is no credit to spend. Nothing was begun."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "INSUFFICIENT_CREDITS"
+    http_status = 402
+
+
+class IdempotencyKeyReused(ServiceError):
+    """The key was used before, with another body."""
+
+    code = StatusCode.ABORTED
+    reason = "IDEMPOTENCY_KEY_REUSED"
+
+
+class InvalidIdempotencyKey(InvalidArgument):
+    """The key is too long."""
+
+    reason = "INVALID_IDEMPOTENCY_KEY"
+
+
+class InvalidPageToken(InvalidArgument):
+    """The token did not come from us."""
+
+    reason = "INVALID_PAGE_TOKEN"
+
+
+class GenerationFailed(ServiceError):
+    """No engine made a picture. No credit was spent."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "GENERATION_FAILED"
+
+    SENTENCE = "AI generation failed. Please try again later."
+
+
+class InputRefused(InvalidArgument):
+    """An engine says what is wrong with an image; `reason` is the engine's. No credit was spent."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,152 @@
+"""Asking for a try-on: check the images, set a credit aside, hand the work to a worker, wait for the picture."""
+
+from dataclasses import asdict, dataclass
+
+from sqlmodel import col
+
+from services.kit import tasks
+from services.kit.database import Database
+from services.kit.errors import ServiceError
+from services.kit.ids import new_id
+from services.tryon.engines.base import InputProblem, Options
+from services.tryon.engines.processes import LocalProcesses
+from services.tryon.errors import (
+    GenerationFailed,
+    IdempotencyKeyReused,
+    ImagesNotFound,
+    InputRefused,
+    InsufficientCredits,
+    InvalidIdempotencyKey,
+    NotAnOutfit,
+    NotAUserPhoto,
+)
+from services.tryon.jobs import FINISHED, JobRow, Jobs, new_job
+from services.tryon.models import Job
+from services.tryon.peers import Billing, HoldLost, Media, StoredImage
+from services.tryon.saga import COST, WORK_TASK
+
+MAX_KEY_CHARACTERS = 255
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for."""
+
+    person_image_id: str
+    outfit_image_id: str
+    options: Options
+    idempotency_key: str = ""
+
+
+class Generation:
+    """The use cases of the API's side."""
+
+    def __init__(
+        self,
+        database: Database,
+        jobs: Jobs,
+        media: Media,
+        billing: Billing,
+        checker: LocalProcesses,
+        *,
+        wait_seconds: float,
+        hold_seconds: int,
+    ) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._media = media
+        self._billing = billing
+        self._checker = checker
+        self._wait_seconds = wait_seconds
+        self._hold_seconds = hold_seconds
+
+    async def start(self, user_id: str, request: Request) -> JobRow:
+        """Begins a job with its credit set aside. The same idempotency key gives the same job.
+
+        Raises ImagesNotFound, NotAUserPhoto, NotAnOutfit, InsufficientCredits, InvalidIdempotencyKey,
+        IdempotencyKeyReused, Unavailable.
+        """
+        key = request.idempotency_key
+        if len(key) > MAX_KEY_CHARACTERS:
+            raise InvalidIdempotencyKey("Idempotency-Key must be at most 255 characters")
+        if key and (known := await self._jobs.by_key(user_id, key)):
+            return _same(known, request)
+        await self._check_types(user_id, request)
+        values = new_job(
+            user_id, new_id(), key, request.person_image_id, request.outfit_image_id, asdict(request.options)
+        )
+        job, new = await self._jobs.add(values)
+        return await self._begin(job) if new else _same(job, request)
+
+    async def generate(self, user_id: str, request: Request) -> JobRow:
+        """Begins a job and waits for it; a job that is not finished in time goes on and is returned as it is.
+
+        Raises as `start`, and what the job failed of.
+        """
+        job = await self.start(user_id, request)
+        if job.state not in FINISHED:
+            job = await self._jobs.finished(user_id, job.id, self._wait_seconds)
+        if job.state == "failed":
+            raise failure(job)
+        return job
+
+    async def images(self, user_id: str, jobs: list[JobRow]) -> dict[str, StoredImage]:
+        """The results of the jobs that have one, by image id."""
+        ids = [job.image_id for job in jobs if job.image_id and job.state == "succeeded"]
+        return await self._media.find(user_id, ids) if ids else {}
+
+    async def check(self, user_id: str, person_id: str, outfit_id: str) -> list[InputProblem]:
+        """What would keep a picture from being made of one or both images. Raises ImagesNotFound, GenerationFailed."""
+        person = await self._media.read(user_id, person_id) if person_id else None
+        garment = await self._media.read(user_id, outfit_id) if outfit_id else None
+        return await self._checker.check(person, garment)
+
+    async def _check_types(self, user_id: str, request: Request) -> None:
+        ids = (request.person_image_id, request.outfit_image_id)
+        found = await self._media.find(user_id, ids)
+        if any(image_id not in found for image_id in ids):
+            raise ImagesNotFound("One or both images not found")
+        if found[request.person_image_id].type != "user":
+            raise NotAUserPhoto("First image must be a user photo")
+        if found[request.outfit_image_id].type != "outfit":
+            raise NotAnOutfit("Second image must be an outfit")
+
+    async def _begin(self, job: JobRow) -> JobRow:
+        """Sets the credit aside and enqueues the work. A crash in between leaves a `created` row for the sweep."""
+        try:
+            await self._billing.hold(job.user_id, job.id, COST, self._hold_seconds)
+        except InsufficientCredits:
+            # Nothing has happened, so the same key may be tried again with credits.
+            await self._jobs.forget(job.id)
+            raise
+        except (ServiceError, HoldLost) as error:
+            # It may have been set aside all the same: the worker's release makes sure that it is not.
+            async with self._database.transaction() as connection:
+                await self._jobs.change(
+                    connection,
+                    job.id,
+                    col(Job.state) == "created",
+                    state="releasing",
+                    error_reason=GenerationFailed.reason,
+                    error_message=GenerationFailed.SENTENCE,
+                )
+                await tasks.enqueue(connection, WORK_TASK, {"job_id": job.id})
+            raise GenerationFailed(GenerationFailed.SENTENCE) from error
+        async with self._database.transaction() as connection:
+            held = await self._jobs.change(connection, job.id, col(Job.state) == "created", state="held")
+            await tasks.enqueue(connection, WORK_TASK, {"job_id": job.id})
+        return held or job
+
+
+def failure(job: JobRow) -> ServiceError:
+    """What a failed job tells whoever waits for it."""
+    if job.error_reason == GenerationFailed.reason:
+        return GenerationFailed(GenerationFailed.SENTENCE)
+    return InputRefused(str(job.error_reason), str(job.error_message))
+
+
+def _same(job: JobRow, request: Request) -> JobRow:
+    asked = (request.person_image_id, request.outfit_image_id, asdict(request.options))
+    if asked != (job.person_image_id, job.outfit_image_id, job.options):
+        raise IdempotencyKeyReused("This Idempotency-Key was used for another request")
+    return job

@@ -1,0 +1,150 @@
+"""Jobs in the database: every change of a job's row is here, and every change is announced."""
+
+import asyncio
+import base64
+import binascii
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import col
+
+from services.kit.database import Database
+from services.tryon.errors import InvalidPageToken, JobNotFound
+from services.tryon.models import Job
+
+CHANNEL = "job_changed"
+FINISHED = ("succeeded", "failed", "canceled")
+
+JobRow = Row[tuple[Job]]
+
+
+class Jobs:
+    """Reads and changes jobs, and waits for changes that any process makes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+
+    async def add(self, values: dict[str, Any]) -> tuple[JobRow, bool]:
+        """Adds a job, or finds the one with the same idempotency key; tells whether it is new."""
+        statement = upsert(Job).values(values).on_conflict_do_nothing().returning(Job)
+        async with self._database.transaction() as connection:
+            if row := (await connection.execute(statement)).first():
+                return row, True
+            same = select(Job).where(
+                col(Job.user_id) == values["user_id"], col(Job.idempotency_key) == values["idempotency_key"]
+            )
+            return (await connection.execute(same)).one(), False
+
+    async def by_key(self, user_id: str, key: str) -> JobRow | None:
+        """The user's job with that idempotency key."""
+        statement = select(Job).where(col(Job.user_id) == user_id, col(Job.idempotency_key) == key)
+        async with self._database.read() as connection:
+            return (await connection.execute(statement)).first()
+
+    async def get(self, user_id: str, job_id: str) -> JobRow:
+        """A job of the user. Raises JobNotFound."""
+        statement = select(Job).where(col(Job.id) == job_id, col(Job.user_id) == user_id)
+        async with self._database.read() as connection:
+            row = (await connection.execute(statement)).first()
+        if row is None:
+            raise JobNotFound("Job not found")
+        return row
+
+    async def exists(self, job_id: str) -> bool:
+        """Whether the job is still there."""
+        async with self._database.read() as connection:
+            return (await connection.execute(select(col(Job.id)).where(col(Job.id) == job_id))).first() is not None
+
+    async def page(self, user_id: str, size: int, token: str) -> tuple[Sequence[JobRow], str]:
+        """Some of the user's jobs, newest first, and the next page's token. Raises InvalidPageToken."""
+        statement = select(Job).where(col(Job.user_id) == user_id)
+        if token:
+            statement = statement.where(col(Job.id) < _read_token(token))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(statement.order_by(col(Job.id).desc()).limit(size + 1))).all()
+        more = len(rows) > size
+        return rows[:size], base64.urlsafe_b64encode(rows[size - 1].id.encode()).decode() if more else ""
+
+    async def change(
+        self, connection: AsyncConnection, job_id: str, where: ColumnElement[bool], **values: Any
+    ) -> JobRow | None:
+        """Changes a job that meets the condition and announces it with the commit; None when it does not meet it."""
+        statement = update(Job).where(col(Job.id) == job_id, where).values(values).returning(Job)
+        row = (await connection.execute(statement)).first()
+        if row is not None:
+            await connection.execute(text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": job_id})
+        return row
+
+    async def change_now(self, job_id: str, where: ColumnElement[bool], **values: Any) -> JobRow | None:
+        """As `change`, in a transaction of its own."""
+        async with self._database.transaction() as connection:
+            return await self.change(connection, job_id, where, **values)
+
+    async def forget(self, job_id: str) -> None:
+        """Deletes a job that was never begun, so that its idempotency key can be used again."""
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(Job).where(col(Job.id) == job_id, col(Job.state) == "created"))
+
+    async def forget_user(self, user_id: str) -> None:
+        """Deletes all jobs of a user; workers that are at one find it gone."""
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(Job).where(col(Job.user_id) == user_id))
+
+    async def finished(self, user_id: str, job_id: str, timeout_seconds: float) -> JobRow:
+        """The job once it is finished, or as it is after the timeout. Raises JobNotFound."""
+        changed = asyncio.Event()
+        self._waiting[job_id].add(changed)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while (job := await self.get(user_id, job_id)).state not in FINISHED:
+                    await changed.wait()
+                    changed.clear()
+            return job
+        except TimeoutError:
+            return await self.get(user_id, job_id)
+        finally:
+            self._waiting[job_id].discard(changed)
+            if not self._waiting[job_id]:
+                del self._waiting[job_id]
+
+    async def listen(self, stop: asyncio.Event) -> None:
+        """Hears of changes until `stop`; runs beside the server."""
+        await self._database.listen(CHANNEL, self._heard, stop)
+
+    def _heard(self, job_id: str) -> None:
+        # An empty payload is a new connection: anything may have changed before it.
+        waiting = self._waiting.get(job_id, set()) if job_id else set().union(*self._waiting.values())
+        for changed in waiting:
+            changed.set()
+
+
+def new_job(user_id: str, job_id: str, key: str, person: str, outfit: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The values of a new job's row."""
+    return {
+        "id": job_id,
+        "user_id": user_id,
+        # Without a key every request is a job of its own.
+        "idempotency_key": key or job_id,
+        "person_image_id": person,
+        "outfit_image_id": outfit,
+        "options": options,
+        "state": "created",
+        "stage": "queued",
+        "progress": 0,
+        "attempt": 0,
+        "engine": "",
+        "created_at": datetime.now(UTC),
+    }
+
+
+def _read_token(token: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(token.encode()).decode("ascii")
+    except (binascii.Error, UnicodeError) as error:
+        raise InvalidPageToken("pageToken is not valid") from error

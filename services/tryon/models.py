@@ -1,0 +1,42 @@
+"""Tables of the try-on service."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import TIMESTAMP, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+TIME: Any = TIMESTAMP(timezone=True)
+
+
+class Job(SQLModel, table=True):
+    """A try-on and how far it is.
+
+    created → held → running → stored → succeeded, or from any of the first four → releasing → failed.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (UniqueConstraint("user_id", "idempotency_key"),)
+
+    id: str = Field(primary_key=True)
+    """Also the id of its hold at billing and the key of its picture at media."""
+    user_id: str = Field(index=True)
+    idempotency_key: str
+    person_image_id: str
+    outfit_image_id: str
+    options: dict[str, Any] = Field(sa_type=JSONB)
+    state: str
+    stage: str = "queued"
+    """What a person is told: queued, preparing, generating, storing or done."""
+    progress: int = 0
+    """0 to 100."""
+    attempt: int = 0
+    """Counts the workers that began it; only the last one's word counts."""
+    engine: str = ""
+    image_id: str | None = None
+    credits_remaining: int | None = None
+    error_reason: str | None = None
+    error_message: str | None = None
+    created_at: datetime = Field(sa_type=TIME)
+    finished_at: datetime | None = Field(default=None, sa_type=TIME)

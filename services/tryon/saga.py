@@ -1,0 +1,167 @@
+"""Doing a try-on: generate → store → capture, or release; each step safe to repeat, whoever is killed when.
+
+A finished picture costs its credit, everything else costs nothing. A worker owns a job by its attempt number:
+one that was overtaken finds that its changes no longer apply.
+"""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlmodel import col
+
+from services.kit import tasks
+from services.kit.database import Database
+from services.tryon.engines.base import EngineFailed, InputProblem, Options
+from services.tryon.engines.chain import EngineChain
+from services.tryon.errors import GenerationFailed, ImagesNotFound
+from services.tryon.jobs import JobRow, Jobs
+from services.tryon.models import Job
+from services.tryon.peers import Billing, HoldLost, Media
+
+log = logging.getLogger(__name__)
+
+COST = 1
+"""Credits a try-on costs."""
+WORK_TASK = "tryon"
+"""Brings a job to its end. Payload: job_id."""
+
+_OPEN = ("held", "running", "stored", "releasing")
+# Longer than a request takes to set a credit aside, all its retries included.
+_ABANDONED_AFTER = timedelta(seconds=60)
+
+
+class Overtaken(Exception):
+    """Another worker has begun the job anew, or its user is gone."""
+
+
+class Saga:
+    """The use case of the worker's side."""
+
+    def __init__(
+        self, database: Database, jobs: Jobs, media: Media, billing: Billing, engines: EngineChain, max_attempts: int
+    ) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._media = media
+        self._billing = billing
+        self._engines = engines
+        self._max_attempts = max_attempts
+
+    async def run(self, job_id: str) -> None:
+        """Brings a job to its end from wherever it is. Raises when something it needs does not answer."""
+        job = await self._jobs.change_now(job_id, col(Job.state).in_(_OPEN), attempt=col(Job.attempt) + 1)
+        if job is None:
+            return
+        try:
+            if job.state in ("held", "running"):
+                job = await self._make(job)
+            if job.state == "stored":
+                job = await self._capture(job)
+            if job.state == "releasing":
+                await self._release(job)
+        except Overtaken:
+            log.info("overtaken by another worker, or the user is gone", extra={"job_id": job_id})
+            await self._clear_up_after(job)
+
+    async def sweep(self) -> None:
+        """Ends jobs whose request died before their credit was set aside: nobody waits for them."""
+        old = select(col(Job.id)).where(
+            col(Job.state) == "created", col(Job.created_at) < datetime.now(UTC) - _ABANDONED_AFTER
+        )
+        async with self._database.read() as connection:
+            ids = (await connection.execute(old)).scalars().all()
+        for job_id in ids:
+            async with self._database.transaction() as connection:
+                changed = await self._jobs.change(
+                    connection, job_id, col(Job.state) == "created", **_failed(GenerationFailed.reason, GenerationFailed.SENTENCE)
+                )
+                if changed:
+                    await tasks.enqueue(connection, WORK_TASK, {"job_id": job_id})
+
+    async def _make(self, job: JobRow) -> JobRow:
+        """Makes and stores the picture, or turns to releasing."""
+        if job.attempt > self._max_attempts:
+            return await self._fail(job, GenerationFailed.reason, GenerationFailed.SENTENCE)
+        job = await self._step(job, state="running", stage="preparing", progress=0)
+        try:
+            person, garment = await asyncio.gather(
+                self._media.read(job.user_id, job.person_image_id),
+                self._media.read(job.user_id, job.outfit_image_id),
+            )
+            engine, result = await self._engines.generate(person, garment, Options(**job.options), self._progress(job))
+        except InputProblem as problem:
+            return await self._fail(job, problem.reason, problem.message)
+        except ImagesNotFound as error:
+            return await self._fail(job, error.reason, "One of the images was deleted before the try-on was made.")
+        except EngineFailed:
+            log.exception("no picture", extra={"job_id": job.id})
+            return await self._fail(job, GenerationFailed.reason, GenerationFailed.SENTENCE)
+        job = await self._step(job, stage="storing", progress=95, engine=engine)
+        metadata: dict[str, Any] = {
+            "jobId": job.id,
+            "engine": engine,
+            "personImageId": job.person_image_id,
+            "outfitImageId": job.outfit_image_id,
+        }
+        image = await self._media.store(job.user_id, job.id, result.data, metadata)
+        return await self._step(job, state="stored", image_id=image.id)
+
+    async def _capture(self, job: JobRow) -> JobRow:
+        try:
+            credits_left = await self._billing.capture(job.user_id, job.id)
+        except HoldLost:
+            log.exception("the credit was gone before it was spent", extra={"job_id": job.id})
+            return await self._fail(job, GenerationFailed.reason, GenerationFailed.SENTENCE)
+        return await self._step(
+            job,
+            state="succeeded",
+            stage="done",
+            progress=100,
+            credits_remaining=credits_left,
+            finished_at=datetime.now(UTC),
+        )
+
+    async def _release(self, job: JobRow) -> None:
+        if job.image_id:
+            await self._media.delete(job.user_id, job.id)
+        await self._billing.release(job.user_id, job.id)
+        await self._step(job, state="failed", stage="done", image_id=None, finished_at=datetime.now(UTC))
+
+    async def _clear_up_after(self, job: JobRow) -> None:
+        """When the user was deleted meanwhile, nothing of the job may stay."""
+        if not await self._jobs.exists(job.id):
+            await self._media.delete(job.user_id, job.id)
+            await self._billing.release(job.user_id, job.id)
+
+    async def _fail(self, job: JobRow, reason: str, message: str) -> JobRow:
+        return await self._step(job, **_failed(reason, message))
+
+    async def _step(self, job: JobRow, **values: Any) -> JobRow:
+        """Changes the job if this attempt still owns it. Raises Overtaken."""
+        changed = await self._jobs.change_now(
+            job.id, and_(col(Job.attempt) == job.attempt, col(Job.state) == job.state), **values
+        )
+        if changed is None:
+            raise Overtaken(job.id)
+        return changed
+
+    def _progress(self, job: JobRow):  # type: ignore[no-untyped-def]
+        """Writes progress down, at most twice a second."""
+        last = float("-inf")
+
+        async def tell(stage: str, done: float) -> None:
+            nonlocal last
+            now = asyncio.get_running_loop().time()
+            if now - last >= 0.5:
+                last = now
+                owned = and_(col(Job.attempt) == job.attempt, col(Job.state) == "running", col(Job.stage) != "storing")
+                await self._jobs.change_now(job.id, owned, stage=stage, progress=int(done * 90))
+
+        return tell
+
+
+def _failed(reason: str, message: str) -> dict[str, str]:
+    return {"state": "releasing", "error_reason": reason, "error_message": message}

@@ -1,0 +1,130 @@
+"""The RPCs of the try-on service."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import grpc
+from drape.tryon.v1 import tryon_pb2 as pb
+from drape.tryon.v1 import tryon_pb2_grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.kit.http import NO_STORE, metadata_of, respond
+from services.kit.identity import caller
+from services.kit.server import Context
+from services.tryon.engines.base import Options
+from services.tryon.generation import Generation, Request
+from services.tryon.jobs import JobRow, Jobs
+from services.tryon.peers import StoredImage
+
+SERVICE = pb.DESCRIPTOR.services_by_name["TryonService"].full_name
+_DEFAULT_PAGE = 20
+_STATUS = {"created": "queued", "held": "queued", "running": "running", "stored": "running", "releasing": "running"}
+_FIELDS = {"person": "personImageId", "garment": "outfitImageId"}
+
+
+class TryonServicer(tryon_pb2_grpc.TryonServiceServicer):
+    """Proto in, one call, proto out."""
+
+    def __init__(self, generation: Generation, jobs: Jobs) -> None:
+        self._generation = generation
+        self._jobs = jobs
+
+    async def Generate(
+        self, request: pb.GenerateRequest, context: Context[pb.GenerateRequest, pb.GenerateResponse]
+    ) -> pb.GenerateResponse:
+        me = caller(context)
+        job = await self._generation.generate(me.user_id, _request(request.spec, context))
+        images = await self._generation.images(me.user_id, [job])
+        message = _job(job, images)
+        done = job.state == "succeeded"
+        await respond(context, None if done else 202, (NO_STORE,))
+        return pb.GenerateResponse(
+            message="Try-on generated successfully" if done else "The try-on is still being made",
+            image=message.image if message.HasField("image") else None,
+            credits_remaining=job.credits_remaining or 0,
+            job=message,
+        )
+
+    async def CreateJob(
+        self, request: pb.CreateJobRequest, context: Context[pb.CreateJobRequest, pb.CreateJobResponse]
+    ) -> pb.CreateJobResponse:
+        me = caller(context)
+        job = await self._generation.start(me.user_id, _request(request.spec, context))
+        images = await self._generation.images(me.user_id, [job])
+        await respond(context, 202)
+        return pb.CreateJobResponse(job=_job(job, images))
+
+    async def GetJob(
+        self, request: pb.GetJobRequest, context: Context[pb.GetJobRequest, pb.GetJobResponse]
+    ) -> pb.GetJobResponse:
+        me = caller(context)
+        job = await self._jobs.get(me.user_id, request.id)
+        return pb.GetJobResponse(job=_job(job, await self._generation.images(me.user_id, [job])))
+
+    async def ListJobs(
+        self, request: pb.ListJobsRequest, context: Context[pb.ListJobsRequest, pb.ListJobsResponse]
+    ) -> pb.ListJobsResponse:
+        me = caller(context)
+        size = request.page_size if request.HasField("page_size") else _DEFAULT_PAGE
+        jobs, token = await self._jobs.page(me.user_id, size, request.page_token)
+        images = await self._generation.images(me.user_id, list(jobs))
+        return pb.ListJobsResponse(jobs=[_job(job, images) for job in jobs], next_page_token=token)
+
+    async def CheckImages(
+        self, request: pb.CheckImagesRequest, context: Context[pb.CheckImagesRequest, pb.CheckImagesResponse]
+    ) -> pb.CheckImagesResponse:
+        problems = await self._generation.check(
+            caller(context).user_id, request.person_image_id, request.outfit_image_id
+        )
+        return pb.CheckImagesResponse(
+            ok=not problems,
+            problems=[
+                pb.Problem(field=_FIELDS[item.which], reason=item.reason, message=item.message, box=item.box or ())
+                for item in problems
+            ],
+        )
+
+    def register(self, server: grpc.aio.Server) -> Iterable[str]:
+        """Adds the service to the server."""
+        tryon_pb2_grpc.add_TryonServiceServicer_to_server(self, server)
+        return (SERVICE,)
+
+
+def _request(spec: pb.TryonSpec, context: Context) -> Request:  # type: ignore[type-arg]
+    options = Options(
+        category=spec.category or "auto",
+        garment_photo_type=spec.garment_photo_type or "auto",
+        mode=spec.mode or "balanced",
+        seed=spec.seed,
+        output_format=spec.output_format or "jpeg",
+    )
+    key = metadata_of(context).get("idempotency-key", "")
+    return Request(spec.person_image_id, spec.outfit_image_id, options, key)
+
+
+def _job(job: JobRow, images: dict[str, StoredImage]) -> pb.Job:
+    """The job as the contract shows it."""
+    message = pb.Job(
+        id=job.id,
+        status=_STATUS.get(job.state, job.state),
+        stage=job.stage,
+        progress=job.progress,
+        engine=job.engine,
+        person_image_id=job.person_image_id,
+        outfit_image_id=job.outfit_image_id,
+        created_at=_stamp(job.created_at),
+    )
+    if job.finished_at:
+        message.finished_at.CopyFrom(_stamp(job.finished_at))
+    if image := images.get(job.image_id or ""):
+        shown = pb.GeneratedImage(id=image.id, url=image.url, created_at=_stamp(image.created_at))
+        message.image.CopyFrom(shown)
+    if job.state == "failed":
+        message.error.CopyFrom(pb.JobError(reason=job.error_reason or "", message=job.error_message or ""))
+    return message
+
+
+def _stamp(moment: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
