@@ -1,7 +1,10 @@
 """The auth service: settings → dependencies → serve."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.auth import renewal, servicer
 from services.auth.accounts import FORGET_TASK, Accounts
@@ -13,6 +16,7 @@ from services.auth.sessions import SessionLimits, Sessions
 from services.auth.settings import Settings
 from services.kit import database, server, tasks
 from services.kit.identity import ServiceTokens, UserTokens
+from services.kit.rpc import Access
 
 
 async def compose(config: Settings, url: str) -> server.Service:
@@ -28,12 +32,14 @@ async def compose(config: Settings, url: str) -> server.Service:
     sessions = Sessions(db, keys, config.refresh_secret.get_secret_value(), limits)
     passwords = Passwords(config.password_pepper.get_secret_value(), config.bcrypt_cost)
     tokens = ServiceTokens("auth", config.service_private_key.get_secret_value(), config.service_public_keys)
-    addresses = {"media": config.media_address, "tryon": config.tryon_address, "billing": config.billing_address}
+    addresses = {
+        "media": config.media_address,
+        "tryon": config.tryon_address,
+        "billing": config.billing_address,
+    }
     peers = Peers(tokens, addresses)
     accounts = Accounts(db, passwords, sessions, holders=tuple(addresses))
-    cookies = Cookies(
-        config.secure_cookies, config.access_token_seconds, int(limits.idle.total_seconds())
-    )
+    cookies = Cookies(config.secure_cookies, config.access_token_seconds, int(limits.idle.total_seconds()))
     runner = tasks.TaskRunner(url)
 
     async def forget(payload: tasks.Payload) -> None:
@@ -41,7 +47,7 @@ async def compose(config: Settings, url: str) -> server.Service:
 
     runner.task(FORGET_TASK, forget)
 
-    async def public_keys():  # type: ignore[no-untyped-def]
+    async def public_keys() -> Mapping[str, Ed25519PublicKey]:
         return keys.public()
 
     async def close() -> None:
@@ -56,7 +62,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         name="auth",
         listen=config.listen,
         drain_seconds=config.drain_seconds,
-        access=server.Access(public=servicer.PUBLIC | {f"{renewal.SERVICE}/Check"}),
+        access=Access(public=servicer.PUBLIC | {f"{renewal.SERVICE}/Check"}),
         users=UserTokens(public_keys, config.token_issuer),
         tokens=tokens,
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],

@@ -84,7 +84,7 @@ class Accounts:
         return Account(row["id"], address, row["name"], row["created_at"]), credentials  # type: ignore[arg-type]
 
     async def login(self, email: str, password: str, device: Device) -> tuple[Account, Credentials]:
-        """Opens a session. Raises InvalidCredentials, after the same time for an unknown e-mail as for a wrong password."""
+        """Opens a session. Raises InvalidCredentials, unknown e-mail and wrong password take the same time."""
         async with self._database.read() as connection:
             found = await connection.execute(select(User).where(col(User.email_key) == email.strip().lower()))
             user = found.first()
@@ -127,7 +127,7 @@ class Accounts:
             for service in self._holders:
                 await tasks.enqueue(connection, FORGET_TASK, {"user_id": user_id, "service": service})
 
-    async def _checked_changes(self, user: Row[tuple[User]], change: ProfileChange) -> dict[str, object]:
+    async def _checked_changes(self, user: Row[User], change: ProfileChange) -> dict[str, object]:
         values: dict[str, object] = {}
         if change.name and change.name != user.name:
             values["name"] = change.name
@@ -135,14 +135,14 @@ class Accounts:
             values |= {"email": address, "email_key": address.lower()}
         if change.password:
             check_new_password(change.password)
-        if change.password or "email" in values:
-            if not await self._passwords.verify(change.current_password or "", user.password_hash):
-                raise WrongCurrentPassword("Current password is incorrect")
+        guarded = change.password or "email" in values
+        if guarded and not await self._passwords.verify(change.current_password or "", user.password_hash):
+            raise WrongCurrentPassword("Current password is incorrect")
         if change.password:
             values["password_hash"] = await self._passwords.hash(change.password)
         return values
 
-    async def _user_in_session(self, user_id: str, session_id: str) -> Row[tuple[User]]:
+    async def _user_in_session(self, user_id: str, session_id: str) -> Row[User]:
         statement = (
             select(User)
             .join(Session, col(Session.user_id) == col(User.id))
@@ -162,5 +162,5 @@ def _checked_email(email: str) -> str:
         raise InvalidEmail("Please enter a valid email address") from error
 
 
-def _account(row: Row[tuple[User]]) -> Account:
+def _account(row: Row[User]) -> Account:
     return Account(row.id, row.email, row.name, row.created_at)

@@ -1,13 +1,12 @@
 """Tables of the auth service."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import TIMESTAMP, LargeBinary
 from sqlmodel import Field, SQLModel
 
-
-def _time() -> type[TIMESTAMP]:
-    return TIMESTAMP(timezone=True)  # type: ignore[return-value]
+TIME: Any = TIMESTAMP(timezone=True)
 
 
 class User(SQLModel, table=True):
@@ -22,7 +21,7 @@ class User(SQLModel, table=True):
     """Lower case: addresses are compared without case."""
     name: str | None = None
     password_hash: str
-    created_at: datetime = Field(sa_type=_time())
+    created_at: datetime = Field(sa_type=TIME)
 
 
 class Session(SQLModel, table=True):
@@ -36,8 +35,8 @@ class Session(SQLModel, table=True):
     """SHA-256 of the refresh token that is good."""
     parent_hash: bytes | None = Field(default=None, sa_type=LargeBinary, unique=True)
     """SHA-256 of the one before it."""
-    created_at: datetime = Field(sa_type=_time())
-    rotated_at: datetime = Field(sa_type=_time())
+    created_at: datetime = Field(sa_type=TIME)
+    rotated_at: datetime = Field(sa_type=TIME)
     user_agent: str = ""
     address: str = ""
 
@@ -59,4 +58,4 @@ class SigningKey(SQLModel, table=True):
     kid: str = Field(primary_key=True)
     private_key: bytes = Field(sa_type=LargeBinary)
     """Encrypted under KEY_ENCRYPTION_SECRET."""
-    created_at: datetime = Field(sa_type=_time())
+    created_at: datetime = Field(sa_type=TIME)

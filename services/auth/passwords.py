@@ -4,11 +4,15 @@ import asyncio
 import base64
 import hmac
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import bcrypt
 
 from services.auth.errors import InvalidPassword
+
+T = TypeVar("T")
 
 MIN_CHARACTERS = 8
 MAX_CHARACTERS = 128
@@ -34,9 +38,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The hash to keep."""
-        return await self._run(
-            lambda: bcrypt.hashpw(self._prehash(password), bcrypt.gensalt(self._cost)).decode()
-        )
+        return await self._run(lambda: bcrypt.hashpw(self._prehash(password), bcrypt.gensalt(self._cost)).decode())
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
         """Whether the password is the one; with no hash to compare it is not, in the same time."""
@@ -48,5 +50,5 @@ class Passwords:
         # 48 bytes, 64 characters in base64: below bcrypt's 72 and free of the zero bytes it stops at.
         return base64.b64encode(hmac.digest(self._pepper, password.encode(), "sha384"))
 
-    async def _run(self, work):  # type: ignore[no-untyped-def]
+    async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

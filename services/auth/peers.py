@@ -39,9 +39,7 @@ class Peers:
     async def standing(self, user_id: str) -> Standing | None:
         """Credits and plan; None when billing does not answer, for signing in must not wait for it."""
         try:
-            answer = await self._peers["billing"].call(
-                self._ledger.GetAccount, ledger_pb2.GetAccountRequest(), user_id
-            )
+            answer = await self._peers["billing"].call(self._ledger.GetAccount, ledger_pb2.GetAccountRequest(), user_id)
         except ServiceError as error:
             log.warning("billing did not tell the standing", extra={"reason": error.reason})
             return None
@@ -51,7 +49,7 @@ class Peers:
         """Has a service delete all it keeps of the user. Raises when it does not."""
         stub = user_data_pb2_grpc.UserDataServiceStub(self._channels[service])
         request = user_data_pb2.DeleteUserDataRequest(user_id=user_id)
-        await self._peers[service].call(stub.DeleteUserData, request, user_id, timeout=30)
+        await self._peers[service].call(stub.DeleteUserData, request, user_id, seconds=30)
 
     async def close(self) -> None:
         """Closes the channels."""

@@ -15,7 +15,7 @@ from services.auth.errors import InvalidSession
 from services.auth.sessions import Credentials, Sessions
 from services.kit.errors import ServiceError, Unauthenticated, status_of
 from services.kit.identity import read_cookies, tokens_in
-from services.kit.server import Context
+from services.kit.rpc import Context
 
 SERVICE = "envoy.service.auth.v3.Authorization"
 
@@ -27,7 +27,7 @@ class RenewalServicer(external_auth_pb2_grpc.AuthorizationServicer):  # type: ig
         self._sessions = sessions
         self._cookies = cookies
 
-    async def Check(self, request: pb.CheckRequest, context: Context[pb.CheckRequest, pb.CheckResponse]) -> pb.CheckResponse:
+    async def Check(self, request: pb.CheckRequest, context: Context) -> pb.CheckResponse:
         headers = request.attributes.request.http.headers
         token = read_cookies(headers.get("cookie", "")).get(REFRESH_COOKIE)
         if token:
@@ -64,7 +64,7 @@ def _refused(error: ServiceError) -> pb.CheckResponse:
     return pb.CheckResponse(
         status=status_pb2.Status(code=code_pb2.UNAUTHENTICATED),
         denied_response=pb.DeniedHttpResponse(
-            status=HttpStatus(code=401),  # type: ignore[arg-type]
+            status=HttpStatus(code=401),
             headers=[json_type],
             body=MessageToJson(status_of(error), indent=None),
         ),

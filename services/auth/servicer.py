@@ -15,7 +15,7 @@ from services.auth.peers import Peers, Standing
 from services.auth.sessions import Device, Sessions
 from services.kit.http import NO_STORE, metadata_of, respond
 from services.kit.identity import caller, caller_or_none, read_cookies
-from services.kit.server import Context
+from services.kit.rpc import Context
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AuthService"].full_name
 PUBLIC = frozenset(f"{SERVICE}/{name}" for name in ("Register", "Login", "Logout", "RefreshSession", "GetJwks"))
@@ -31,9 +31,7 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         self._cookies = cookies
         self._peers = peers
 
-    async def Register(
-        self, request: pb.RegisterRequest, context: Context[pb.RegisterRequest, pb.RegisterResponse]
-    ) -> pb.RegisterResponse:
+    async def Register(self, request: pb.RegisterRequest, context: Context) -> pb.RegisterResponse:
         account, credentials = await self._accounts.register(
             request.email, request.password, request.name, _device(context)
         )
@@ -42,18 +40,14 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         user = _user(account, standing, subscription=False, created=True)
         return pb.RegisterResponse(message="User created successfully", user=user, token=credentials.access_token)
 
-    async def Login(
-        self, request: pb.LoginRequest, context: Context[pb.LoginRequest, pb.LoginResponse]
-    ) -> pb.LoginResponse:
+    async def Login(self, request: pb.LoginRequest, context: Context) -> pb.LoginResponse:
         account, credentials = await self._accounts.login(request.email, request.password, _device(context))
         standing = await self._peers.standing(account.id)
         await respond(context, headers=(NO_STORE,), cookies=self._cookies.of(credentials))
         user = _user(account, standing)
         return pb.LoginResponse(message="Login successful", user=user, token=credentials.access_token)
 
-    async def Logout(
-        self, request: pb.LogoutRequest, context: Context[pb.LogoutRequest, pb.LogoutResponse]
-    ) -> pb.LogoutResponse:
+    async def Logout(self, request: pb.LogoutRequest, context: Context) -> pb.LogoutResponse:
         if token := read_cookies(metadata_of(context).get("cookie", "")).get(REFRESH_COOKIE):
             await self._sessions.end_by_token(token)
         if me := caller_or_none():
@@ -64,7 +58,7 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
     async def RefreshSession(
         self,
         request: pb.RefreshSessionRequest,
-        context: Context[pb.RefreshSessionRequest, pb.RefreshSessionResponse],
+        context: Context,
     ) -> pb.RefreshSessionResponse:
         token = read_cookies(metadata_of(context).get("cookie", "")).get(REFRESH_COOKIE)
         if not token:
@@ -73,9 +67,7 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         await respond(context, headers=(NO_STORE,), cookies=self._cookies.of(credentials))
         return pb.RefreshSessionResponse(token=credentials.access_token)
 
-    async def GetProfile(
-        self, request: pb.GetProfileRequest, context: Context[pb.GetProfileRequest, pb.GetProfileResponse]
-    ) -> pb.GetProfileResponse:
+    async def GetProfile(self, request: pb.GetProfileRequest, context: Context) -> pb.GetProfileResponse:
         me = caller(context)
         account = await self._accounts.profile(me.user_id, me.session_id)
         standing = await self._peers.standing(account.id)
@@ -83,7 +75,9 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         return pb.GetProfileResponse(user=_user(account, standing, created=True))
 
     async def UpdateProfile(
-        self, request: pb.UpdateProfileRequest, context: Context[pb.UpdateProfileRequest, pb.UpdateProfileResponse]
+        self,
+        request: pb.UpdateProfileRequest,
+        context: Context,
     ) -> pb.UpdateProfileResponse:
         me = caller(context)
         change = ProfileChange(request.name, request.email, request.password, request.current_password)
@@ -93,16 +87,16 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         return pb.UpdateProfileResponse(message="Profile updated successfully", user=_user(account, standing))
 
     async def DeleteAccount(
-        self, request: pb.DeleteAccountRequest, context: Context[pb.DeleteAccountRequest, pb.DeleteAccountResponse]
+        self,
+        request: pb.DeleteAccountRequest,
+        context: Context,
     ) -> pb.DeleteAccountResponse:
         me = caller(context)
         await self._accounts.delete(me.user_id, me.session_id, request.password)
         await respond(context, headers=(NO_STORE,), cookies=self._cookies.cleared())
         return pb.DeleteAccountResponse(message="Account deleted successfully")
 
-    async def GetJwks(
-        self, request: pb.GetJwksRequest, context: Context[pb.GetJwksRequest, pb.GetJwksResponse]
-    ) -> pb.GetJwksResponse:
+    async def GetJwks(self, request: pb.GetJwksRequest, context: Context) -> pb.GetJwksResponse:
         await respond(context, headers=(("cache-control", "public, max-age=60"),))
         return pb.GetJwksResponse(
             keys=[
@@ -131,7 +125,7 @@ def _user(account: Account, standing: Standing | None, subscription: bool = True
     return user
 
 
-def _device(context: Context) -> Device:  # type: ignore[type-arg]
+def _device(context: Context) -> Device:
     metadata = metadata_of(context)
     address = metadata.get("x-envoy-external-address") or metadata.get("x-forwarded-for", "").split(",")[0]
     return Device(metadata.get("user-agent", ""), address)

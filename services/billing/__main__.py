@@ -10,6 +10,7 @@ from services.billing.settings import Settings
 from services.billing.webhooks import PROCESS_TASK, Webhooks
 from services.kit import client, database, server, tasks, user_data
 from services.kit.identity import ServiceTokens, UserTokens
+from services.kit.rpc import Access
 
 
 async def compose(config: Settings, url: str) -> server.Service:
@@ -48,7 +49,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         name="billing",
         listen=config.listen,
         drain_seconds=config.drain_seconds,
-        access=server.Access(public=servicer.PUBLIC, internal=servicer.INTERNAL | user_data.INTERNAL),
+        access=Access(public=servicer.PUBLIC, internal=servicer.INTERNAL | user_data.INTERNAL),
         users=UserTokens(client.fetch_keys(auth), config.token_issuer),
         tokens=ServiceTokens("billing", config.service_private_key.get_secret_value(), config.service_public_keys),
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],

@@ -87,7 +87,7 @@ class Checkouts:
             raise InvalidPlan("Invalid credit package")
         return Offer("credits", plan, f"Drape, {package.credits} credits", package.credits, package.price)
 
-    async def _begin_row(self, user_id: str, offer: Offer, key: str) -> Row[tuple[Checkout]]:
+    async def _begin_row(self, user_id: str, offer: Offer, key: str) -> Row[Checkout]:
         checkout_id = new_id()
         row = {
             "id": checkout_id,
@@ -123,7 +123,7 @@ class Checkouts:
             )
         return created
 
-    async def _of(self, session: SessionState | None) -> Row[tuple[Checkout]] | None:
+    async def _of(self, session: SessionState | None) -> Row[Checkout] | None:
         if session is None:
             return None
         # By our own id in the metadata: the session's may not be written down yet, or was lost in a crash.
@@ -136,6 +136,6 @@ class Checkouts:
             await connection.execute(update(Checkout).where(col(Checkout.id) == checkout_id).values(values))
 
 
-def _purchase(row: Row[tuple[Checkout]], offer: Offer) -> Purchase:
+def _purchase(row: Row[Checkout], offer: Offer) -> Purchase:
     metadata = {"type": offer.kind, "plan": offer.plan}
     return Purchase(row.id, row.user_id, offer.kind, offer.name, row.amount, row.currency, metadata)

@@ -41,13 +41,13 @@ class Standing:
     credits: int
     held: int
     plan: str
-    grants: Sequence[Row[tuple[Grant]]]
+    grants: Sequence[Row[Grant]]
 
 
 class LockedAccount:
     """An account whose row this transaction has locked, and the changes that can be made to it."""
 
-    def __init__(self, connection: AsyncConnection, row: Row[tuple[Account]], now: datetime) -> None:
+    def __init__(self, connection: AsyncConnection, row: Row[Account], now: datetime) -> None:
         self.user_id: str = row.user_id
         self.available: int = row.available
         self.held: int = row.held
@@ -110,12 +110,12 @@ class LockedAccount:
         }
         await self._connection.execute(insert(Hold).values(row))
 
-    async def capture(self, hold: Row[tuple[Hold]]) -> None:
+    async def capture(self, hold: Row[Hold]) -> None:
         """Spends an open hold."""
         await self._resolve(hold.id, "captured")
         await self._change("capture", 0, held=-hold.amount, hold_id=hold.id)
 
-    async def release(self, hold: Row[tuple[Hold]], state: str = "released") -> None:
+    async def release(self, hold: Row[Hold], state: str = "released") -> None:
         """Gives an open hold's credits back to the grants they came from."""
         await self._resolve(hold.id, state)
         for grant_id, taken in hold.parts:
@@ -153,7 +153,13 @@ class LockedAccount:
         )
 
     async def _change(
-        self, kind: str, amount: int, *, held: int = 0, grant_id: str | None = None, hold_id: str | None = None
+        self,
+        kind: str,
+        amount: int,
+        *,
+        held: int = 0,
+        grant_id: str | None = None,
+        hold_id: str | None = None,
     ) -> None:
         self.available += amount
         self.held += held
@@ -168,9 +174,7 @@ class LockedAccount:
         }
         await self._connection.execute(insert(Entry).values(entry))
         await self._connection.execute(
-            update(Account)
-            .where(col(Account.user_id) == self.user_id)
-            .values(available=self.available, held=self.held)
+            update(Account).where(col(Account.user_id) == self.user_id).values(available=self.available, held=self.held)
         )
 
 
@@ -252,9 +256,7 @@ class Ledger:
 
     async def expire_due(self) -> None:
         """Frees what expired holds keep from accounts that nobody asks about."""
-        due = select(col(Hold.user_id)).where(
-            col(Hold.state) == "open", col(Hold.expires_at) <= datetime.now(UTC)
-        )
+        due = select(col(Hold.user_id)).where(col(Hold.state) == "open", col(Hold.expires_at) <= datetime.now(UTC))
         async with self._database.read() as connection:
             users = set((await connection.execute(due)).scalars())
         for user_id in users:
@@ -286,7 +288,7 @@ class Ledger:
             yield connection, account
 
 
-async def spendable_grants(connection: AsyncConnection, user_id: str) -> Sequence[Row[tuple[Grant]]]:
+async def spendable_grants(connection: AsyncConnection, user_id: str) -> Sequence[Row[Grant]]:
     """Grants with something left, in the order they are spent: priority, soonest expiry, oldest."""
     statement = (
         select(Grant)
@@ -302,14 +304,14 @@ async def _open(connection: AsyncConnection, user_id: str, now: datetime) -> boo
     return (await connection.execute(statement)).first() is not None
 
 
-async def _find_hold(connection: AsyncConnection, user_id: str, hold_id: str) -> Row[tuple[Hold]] | None:
+async def _find_hold(connection: AsyncConnection, user_id: str, hold_id: str) -> Row[Hold] | None:
     hold = (await connection.execute(select(Hold).where(col(Hold.id) == hold_id))).first()
     if hold is not None and hold.user_id != user_id:
         raise HoldMismatch("The hold belongs to another account")
     return hold
 
 
-def _is_over(grant: Row[tuple[Grant]], now: datetime) -> bool:
+def _is_over(grant: Row[Grant], now: datetime) -> bool:
     return grant.expires_at is not None and grant.expires_at <= now
 
 

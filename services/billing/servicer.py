@@ -16,7 +16,7 @@ from services.billing.ledger import Ledger
 from services.billing.webhooks import Webhooks
 from services.kit.http import NO_STORE, metadata_of, respond
 from services.kit.identity import caller
-from services.kit.server import Context
+from services.kit.rpc import Context
 
 SERVICE = pb.DESCRIPTOR.services_by_name["BillingService"].full_name
 LEDGER = ledger.DESCRIPTOR.services_by_name["LedgerService"].full_name
@@ -33,14 +33,10 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
         self._webhooks = webhooks
         self._pricing = _pricing(catalog)
 
-    async def GetPricing(
-        self, request: pb.GetPricingRequest, context: Context[pb.GetPricingRequest, pb.GetPricingResponse]
-    ) -> pb.GetPricingResponse:
+    async def GetPricing(self, request: pb.GetPricingRequest, context: Context) -> pb.GetPricingResponse:
         return self._pricing
 
-    async def GetBalance(
-        self, request: pb.GetBalanceRequest, context: Context[pb.GetBalanceRequest, pb.GetBalanceResponse]
-    ) -> pb.GetBalanceResponse:
+    async def GetBalance(self, request: pb.GetBalanceRequest, context: Context) -> pb.GetBalanceResponse:
         standing = await self._ledger.standing(caller(context).user_id)
         await respond(context, headers=(NO_STORE,))
         return pb.GetBalanceResponse(
@@ -59,15 +55,15 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
         )
 
     async def CreateCheckout(
-        self, request: pb.CreateCheckoutRequest, context: Context[pb.CreateCheckoutRequest, pb.CreateCheckoutResponse]
+        self,
+        request: pb.CreateCheckoutRequest,
+        context: Context,
     ) -> pb.CreateCheckoutResponse:
         key = metadata_of(context).get("idempotency-key", "")
         page = await self._checkouts.begin(caller(context).user_id, request.type, request.plan, key)
         return pb.CreateCheckoutResponse(session_id=page.session_id, url=page.url)
 
-    async def ReceiveWebhook(
-        self, request: HttpBody, context: Context[HttpBody, pb.ReceiveWebhookResponse]
-    ) -> pb.ReceiveWebhookResponse:
+    async def ReceiveWebhook(self, request: HttpBody, context: Context) -> pb.ReceiveWebhookResponse:
         await self._webhooks.receive(request.data, metadata_of(context).get("stripe-signature", ""))
         return pb.ReceiveWebhookResponse(received=True)
 
@@ -84,7 +80,9 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
         self._ledger = ledger
 
     async def GetAccount(
-        self, request: ledger.GetAccountRequest, context: Context[ledger.GetAccountRequest, ledger.GetAccountResponse]
+        self,
+        request: ledger.GetAccountRequest,
+        context: Context,
     ) -> ledger.GetAccountResponse:
         standing = await self._ledger.standing(caller(context).user_id)
         return ledger.GetAccountResponse(credits=standing.credits, subscription=standing.plan.upper())
@@ -92,7 +90,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
     async def HoldCredits(
         self,
         request: ledger.HoldCreditsRequest,
-        context: Context[ledger.HoldCreditsRequest, ledger.HoldCreditsResponse],
+        context: Context,
     ) -> ledger.HoldCreditsResponse:
         lifetime = timedelta(seconds=request.ttl_seconds)
         left = await self._ledger.hold(caller(context).user_id, request.hold_id, request.amount, lifetime)
@@ -101,14 +99,14 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
     async def CaptureHold(
         self,
         request: ledger.CaptureHoldRequest,
-        context: Context[ledger.CaptureHoldRequest, ledger.CaptureHoldResponse],
+        context: Context,
     ) -> ledger.CaptureHoldResponse:
         return ledger.CaptureHoldResponse(credits=await self._ledger.capture(caller(context).user_id, request.hold_id))
 
     async def ReleaseHold(
         self,
         request: ledger.ReleaseHoldRequest,
-        context: Context[ledger.ReleaseHoldRequest, ledger.ReleaseHoldResponse],
+        context: Context,
     ) -> ledger.ReleaseHoldResponse:
         return ledger.ReleaseHoldResponse(credits=await self._ledger.release(caller(context).user_id, request.hold_id))
 
@@ -127,9 +125,7 @@ def _pricing(catalog: Catalog) -> pb.GetPricingResponse:
         key: pb.CreditPackage(credits=package.credits, price=package.price / 100)
         for key, package in catalog.packages.items()
     }
-    return pb.GetPricingResponse(
-        subscriptions=pb.Subscriptions(**plans), credit_packages=pb.CreditPackages(**packages)
-    )
+    return pb.GetPricingResponse(subscriptions=pb.Subscriptions(**plans), credit_packages=pb.CreditPackages(**packages))
 
 
 def _stamp(moment: datetime | None) -> Timestamp | None:

@@ -69,9 +69,7 @@ class Webhooks:
                     await self._checkouts.fail(subject["id"])
             case "invoice.paid":
                 await self._grant_for_invoice(subject["id"])
-            case (
-                "customer.subscription.created" | "customer.subscription.updated" | "customer.subscription.deleted"
-            ):
+            case "customer.subscription.created" | "customer.subscription.updated" | "customer.subscription.deleted":
                 if _ours(subject):
                     await self._follow_subscription(await self._payments.subscription(subject["id"]))
 

@@ -77,13 +77,13 @@ class Peer:
         method: "grpc.aio.UnaryUnaryMultiCallable[RequestT, ResponseT]",
         request: RequestT,
         user_id: str,
-        timeout: float | None = None,
+        seconds: float | None = None,
     ) -> ResponseT:
-        """Calls the method within `timeout` seconds. Raises PeerError when it is refused, Unavailable when nobody answers."""
+        """Calls the method within `seconds`. Raises PeerError when it is refused, Unavailable when nobody answers."""
         token = self._tokens.sign(self._audience, user_id)
         try:
             return await method(
-                request, timeout=timeout or self._timeout, metadata=(("authorization", f"Bearer {token}"),)
+                request, timeout=seconds or self._timeout, metadata=(("authorization", f"Bearer {token}"),)
             )
         except grpc.aio.AioRpcError as error:
             raise _translated(error) from error

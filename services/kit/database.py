@@ -65,7 +65,7 @@ class Database:
         await self._engine.dispose()
 
     async def listen(self, channel: str, heard: Callable[[str], None], stop: asyncio.Event) -> None:
-        """Calls `heard` with each payload notified on the channel until `stop`; reconnects when the connection is lost."""
+        """Calls `heard` with each payload notified on the channel until `stop`; reconnects when need be."""
         while not stop.is_set():
             try:
                 await self._listen_once(channel, heard, stop)
@@ -88,7 +88,7 @@ class Database:
             await connection.close(timeout=2)
 
 
-async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(url: str) -> asyncpg.Connection:
     """A connection of its own, outside the pool, for what lasts: listening and the task queue."""
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     return await asyncpg.connect(plain, timeout=5)

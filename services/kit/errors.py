@@ -9,7 +9,7 @@ DOMAIN = "drape"
 
 
 class ServiceError(Exception):
-    """Something the caller should be told. Subclasses set `code` and `reason`, declared beside the code that raises them.
+    """Something the caller should be told. Subclasses set `code` and `reason`.
 
     `http_status` is set where the gRPC code's own HTTP status is not the one the contract asks for. Keyword
     arguments become the metadata of the ErrorInfo; values are shown to the caller.
@@ -82,8 +82,8 @@ class Invalid(InvalidArgument):
 
 def _json_path(violation: Violation) -> str:
     """The field's path as the JSON of the request spells it: `outputFormat` for `output_format`."""
-    names = (element.field_name for element in violation.proto.field.elements)
-    return ".".join(_camel(name) for name in names)
+    path = violation.proto.field  # None when the rule is about the message as a whole
+    return ".".join(_camel(element.field_name) for element in path.elements) if path else ""
 
 
 def _camel(name: str) -> str:

@@ -117,7 +117,13 @@ class ServiceTokens:
     def sign(self, audience: str, user_id: str) -> str:
         """A token for calls to the service `audience` on behalf of the user, good for one minute."""
         now = int(time.time())
-        claims = {"iss": self.name, "aud": audience, "sub": user_id, "iat": now, "exp": now + SERVICE_TOKEN_SECONDS}
+        claims = {
+            "iss": self.name,
+            "aud": audience,
+            "sub": user_id,
+            "iat": now,
+            "exp": now + SERVICE_TOKEN_SECONDS,
+        }
         return jwt.encode(claims, self._private, algorithm="EdDSA", headers={"typ": SERVICE_TYPE, "kid": self.name})
 
     def verify(self, token: str) -> Caller | None:
@@ -145,7 +151,11 @@ def tokens_in(metadata: Mapping[str, str]) -> list[str]:
     """Every token the request shows: the header, our cookie, the frontend's cookie."""
     cookies = read_cookies(metadata.get("cookie", ""))
     scheme, _, bearer = metadata.get("authorization", "").partition(" ")
-    shown = [bearer.strip() if scheme.lower() == "bearer" else "", cookies.get(ACCESS_COOKIE), cookies.get(FRONTEND_COOKIE)]
+    shown = [
+        bearer.strip() if scheme.lower() == "bearer" else "",
+        cookies.get(ACCESS_COOKIE),
+        cookies.get(FRONTEND_COOKIE),
+    ]
     return [token for token in shown if token]
 
 

@@ -42,7 +42,7 @@ SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 def load(kind: type[SettingsT]) -> SettingsT:
     """Reads the settings, or ends the program with a sentence that names each variable that is missing or wrong."""
     try:
-        return kind()
+        return kind.model_validate({})
     except ValidationError as error:
         problems = "; ".join(
             f"{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg'].lower()}"

@@ -30,9 +30,7 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=6)
 _FOREVER = 1_000_000
 
 
-async def enqueue(
-    connection: AsyncConnection, name: str, payload: Payload, delay: timedelta | None = None
-) -> None:
+async def enqueue(connection: AsyncConnection, name: str, payload: Payload, delay: timedelta | None = None) -> None:
     """Adds a task to the transaction of `connection`: it exists if, and only if, the transaction commits."""
     raw = (await connection.get_raw_connection()).driver_connection
     assert raw is not None  # noqa: S101 - the connection is open
@@ -85,7 +83,6 @@ class TaskRunner:
         connection = await connect(self._url)
         queue = PgQueuer.from_asyncpg_connection(connection)
         queue.shutdown = queue.qm.shutdown = queue.sm.shutdown = stop
-        connection.add_termination_listener(lambda _: log.warning("the task queue's connection has closed"))
         for name, handler in self._handlers.items():
             queue.qm.entrypoint(name, executor_factory=_until_done)(_unpacked(handler))
         for name, cron, tick in self._schedules:

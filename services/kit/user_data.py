@@ -7,7 +7,7 @@ from drape.auth.v1 import user_data_pb2 as pb
 from drape.auth.v1 import user_data_pb2_grpc
 
 from services.kit.identity import caller
-from services.kit.server import Context
+from services.kit.rpc import Context
 
 SERVICE = pb.DESCRIPTOR.services_by_name["UserDataService"].full_name
 INTERNAL = {SERVICE: frozenset({"auth"})}
@@ -22,7 +22,7 @@ class UserDataServicer(user_data_pb2_grpc.UserDataServiceServicer):
     async def DeleteUserData(
         self,
         request: pb.DeleteUserDataRequest,
-        context: Context[pb.DeleteUserDataRequest, pb.DeleteUserDataResponse],
+        context: Context,
     ) -> pb.DeleteUserDataResponse:
         await self._forget(caller(context).user_id)
         return pb.DeleteUserDataResponse()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from services.kit import client, database, server, tasks, user_data
 from services.kit.identity import ServiceTokens, UserTokens
+from services.kit.rpc import Access
 from services.media import servicer
 from services.media.blobs import Blobs, DiskBlobs
 from services.media.cloudinary_blobs import CloudinaryBlobs
@@ -47,7 +48,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         name="media",
         listen=config.listen,
         drain_seconds=config.drain_seconds,
-        access=server.Access(public=servicer.PUBLIC, internal=servicer.INTERNAL | user_data.INTERNAL),
+        access=Access(public=servicer.PUBLIC, internal=servicer.INTERNAL | user_data.INTERNAL),
         users=UserTokens(client.fetch_keys(auth), config.token_issuer),
         tokens=ServiceTokens("media", config.service_private_key.get_secret_value(), config.service_public_keys),
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],

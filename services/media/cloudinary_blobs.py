@@ -34,7 +34,12 @@ class CloudinaryBlobs:
         """`url` as cloudinary://key:secret@cloud."""
         parsed = urllib3.util.parse_url(url)
         key, _, secret = (parsed.auth or "").partition(":")
-        self._options = {"cloud_name": parsed.host, "api_key": key, "api_secret": secret, "signature_version": 2}
+        self._options = {
+            "cloud_name": parsed.host,
+            "api_key": key,
+            "api_secret": secret,
+            "signature_version": 2,
+        }
         if upload_prefix:
             self._options["upload_prefix"] = upload_prefix
         self._http = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False)

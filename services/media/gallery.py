@@ -39,7 +39,7 @@ _PENDING_FOR = timedelta(minutes=15)
 
 # Everything a stored picture's message shows, in one row of one query.
 StoredImage = Row[Any]
-_COLUMNS = (
+_COLUMNS: tuple[Any, ...] = (
     col(Image.id),
     col(Image.user_id),
     col(Image.type),
@@ -78,9 +78,7 @@ class Gallery:
         picture = await asyncio.to_thread(pictures.normalize, data)
         return await self._store(user_id, kind, picture, {}, None)
 
-    async def store_generated(
-        self, user_id: str, key: str, data: bytes, metadata: dict[str, Any]
-    ) -> StoredImage:
+    async def store_generated(self, user_id: str, key: str, data: bytes, metadata: dict[str, Any]) -> StoredImage:
         """Stores what an engine made; the same key again gives the image of the first time."""
         if found := await self._by_key(user_id, key):
             return found
@@ -136,7 +134,9 @@ class Gallery:
         if not found:
             raise NotYourImage("The URL is not that of one of your images")
         same = _STORED.where(
-            col(Image.user_id) == user_id, col(Image.blob_id) == found[0].blob_id, col(Image.type) == "generated"
+            col(Image.user_id) == user_id,
+            col(Image.blob_id) == found[0].blob_id,
+            col(Image.type) == "generated",
         ).limit(1)
         async with self._database.transaction() as connection:
             # The lock keeps the blob from dying, and a double click from saving twice.
@@ -223,7 +223,9 @@ class Gallery:
             lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
             await connection.exec_driver_sql(lock, (blob["user_id"] + blob["sha256"],))
             same = select(col(Blob.id)).where(
-                col(Blob.user_id) == blob["user_id"], col(Blob.sha256) == blob["sha256"], col(Blob.state) == "live"
+                col(Blob.user_id) == blob["user_id"],
+                col(Blob.sha256) == blob["sha256"],
+                col(Blob.state) == "live",
             )
             if other := (await connection.execute(same)).scalar_one_or_none():
                 await self._bury(connection, [blob["id"]])
@@ -274,9 +276,7 @@ def _blob_row(user_id: str, picture: Picture) -> dict[str, Any]:
     }
 
 
-def _image_row(
-    user_id: str, blob_id: str, kind: str, metadata: dict[str, Any], key: str | None
-) -> dict[str, Any]:
+def _image_row(user_id: str, blob_id: str, kind: str, metadata: dict[str, Any], key: str | None) -> dict[str, Any]:
     return {
         "id": new_id(),
         "user_id": user_id,

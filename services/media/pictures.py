@@ -58,7 +58,13 @@ def inspect(data: bytes) -> Picture:
 def _opened(data: bytes) -> PillowImage.Image:
     try:
         image = PillowImage.open(io.BytesIO(data), formats=list(FORMATS))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:
+    except (
+        UnidentifiedImageError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        PillowImage.DecompressionBombError,
+    ) as error:
         raise InvalidFileType(_ALLOWED) from error
     # Before any pixel is decoded: a few kilobytes can claim to be gigabytes.
     if image.width * image.height > MAX_PIXELS:
@@ -72,10 +78,7 @@ def _opened(data: bytes) -> PillowImage.Image:
 
 def _encoded(image: PillowImage.Image, kind: str) -> Picture:
     transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-    if kind == "JPEG" or not transparent:
-        image = image.convert("RGB")
-    else:
-        image = image.convert("RGBA")
+    image = image.convert("RGBA" if transparent and kind != "JPEG" else "RGB")
     out = io.BytesIO()
     options = {"JPEG": {"quality": 92}, "PNG": {"compress_level": 4}, "WEBP": {"quality": 92, "method": 2}}[kind]
     # A fresh image carries no EXIF, no comment and no colour profile over.

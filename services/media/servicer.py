@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.http import metadata_of, respond
 from services.kit.identity import caller
-from services.kit.server import Context
+from services.kit.rpc import Context
 from services.media.errors import InvalidImageType, NoImageFile
 from services.media.forms import read_form
 from services.media.gallery import MAX_PAGE, Gallery, StoredImage
@@ -62,11 +62,11 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         self._images = images
         self._max_upload_bytes = max_upload_bytes
 
-    async def UploadImage(
-        self, request_iterator: AsyncIterator[HttpBody], context: Context[HttpBody, pb.UploadImageResponse]
-    ) -> pb.UploadImageResponse:
+    async def UploadImage(self, request_iterator: AsyncIterator[HttpBody], context: Context) -> pb.UploadImageResponse:
         me = caller(context)
-        form = await read_form(((part.content_type, part.data) async for part in request_iterator), self._max_upload_bytes)
+        form = await read_form(
+            ((part.content_type, part.data) async for part in request_iterator), self._max_upload_bytes
+        )
         if not form.file:
             raise NoImageFile("No image file provided")
         kind = form.fields.get("type", "")
@@ -76,32 +76,24 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         await respond(context, 201)
         return pb.UploadImageResponse(message="Image uploaded successfully", image=self._images.message(image))
 
-    async def ListImages(
-        self, request: pb.ListImagesRequest, context: Context[pb.ListImagesRequest, pb.ListImagesResponse]
-    ) -> pb.ListImagesResponse:
+    async def ListImages(self, request: pb.ListImagesRequest, context: Context) -> pb.ListImagesResponse:
         size = request.page_size if request.HasField("page_size") else MAX_PAGE
         page = await self._gallery.page(caller(context).user_id, request.type, size, request.page_token)
         return pb.ListImagesResponse(
             images=[self._images.message(row) for row in page.images], next_page_token=page.next_token
         )
 
-    async def DeleteImage(
-        self, request: pb.DeleteImageRequest, context: Context[pb.DeleteImageRequest, pb.DeleteImageResponse]
-    ) -> pb.DeleteImageResponse:
+    async def DeleteImage(self, request: pb.DeleteImageRequest, context: Context) -> pb.DeleteImageResponse:
         await self._gallery.delete(caller(context).user_id, request.id)
         return pb.DeleteImageResponse(message="Image deleted successfully")
 
-    async def SaveImage(
-        self, request: pb.SaveImageRequest, context: Context[pb.SaveImageRequest, pb.SaveImageResponse]
-    ) -> pb.SaveImageResponse:
+    async def SaveImage(self, request: pb.SaveImageRequest, context: Context) -> pb.SaveImageResponse:
         metadata = MessageToDict(request.metadata)
         image = await self._gallery.save(caller(context).user_id, request.url, metadata)
         await respond(context, 201)
         return pb.SaveImageResponse(message="Image saved successfully", image=self._images.message(image))
 
-    async def DownloadImage(
-        self, request: pb.DownloadImageRequest, context: Context[pb.DownloadImageRequest, HttpBody]
-    ) -> AsyncIterator[HttpBody]:
+    async def DownloadImage(self, request: pb.DownloadImageRequest, context: Context) -> AsyncIterator[HttpBody]:
         image = await self._gallery.served(request.id, request.exp, request.sig)
         etag = f'"{image.sha256}"'
         headers = (("etag", etag), ("cache-control", "private, max-age=31536000, immutable"))
@@ -130,13 +122,15 @@ class ImageStoreServicer(image_store_pb2_grpc.ImageStoreServiceServicer):
     async def BatchGetImages(
         self,
         request: store.BatchGetImagesRequest,
-        context: Context[store.BatchGetImagesRequest, store.BatchGetImagesResponse],
+        context: Context,
     ) -> store.BatchGetImagesResponse:
         rows = await self._gallery.find(caller(context).user_id, list(request.ids))
         return store.BatchGetImagesResponse(images=[self._images.message(row) for row in rows])
 
     async def ReadImage(
-        self, request: store.ReadImageRequest, context: Context[store.ReadImageRequest, store.ReadImageResponse]
+        self,
+        request: store.ReadImageRequest,
+        context: Context,
     ) -> store.ReadImageResponse:
         image, data = await self._gallery.read(caller(context).user_id, request.id)
         return store.ReadImageResponse(data=data, content_type=image.content_type)
@@ -144,7 +138,7 @@ class ImageStoreServicer(image_store_pb2_grpc.ImageStoreServiceServicer):
     async def StoreGeneratedImage(
         self,
         request: store.StoreGeneratedImageRequest,
-        context: Context[store.StoreGeneratedImageRequest, store.StoreGeneratedImageResponse],
+        context: Context,
     ) -> store.StoreGeneratedImageResponse:
         metadata = MessageToDict(request.metadata)
         image = await self._gallery.store_generated(caller(context).user_id, request.key, request.data, metadata)
@@ -153,7 +147,7 @@ class ImageStoreServicer(image_store_pb2_grpc.ImageStoreServiceServicer):
     async def DeleteGeneratedImage(
         self,
         request: store.DeleteGeneratedImageRequest,
-        context: Context[store.DeleteGeneratedImageRequest, store.DeleteGeneratedImageResponse],
+        context: Context,
     ) -> store.DeleteGeneratedImageResponse:
         await self._gallery.delete_generated(caller(context).user_id, request.key)
         return store.DeleteGeneratedImageResponse()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from services.kit import client, database, server, user_data
 from services.kit.identity import ServiceTokens, UserTokens
+from services.kit.rpc import Access
 from services.tryon import servicer
 from services.tryon.engines.processes import LocalProcesses
 from services.tryon.generation import Generation
@@ -43,7 +44,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         name="tryon",
         listen=config.listen,
         drain_seconds=config.drain_seconds,
-        access=server.Access(internal=user_data.INTERNAL),
+        access=Access(internal=user_data.INTERNAL),
         users=UserTokens(client.fetch_keys(auth), config.token_issuer),
         tokens=tokens,
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],

@@ -20,7 +20,7 @@ from services.tryon.models import Job
 CHANNEL = "job_changed"
 FINISHED = ("succeeded", "failed", "canceled")
 
-JobRow = Row[tuple[Job]]
+JobRow = Row[Job]
 
 
 class Jobs:
@@ -105,13 +105,13 @@ class Jobs:
                 while (job := await self.get(user_id, job_id)).state not in FINISHED:
                     await changed.wait()
                     changed.clear()
-            return job
         except TimeoutError:
-            return await self.get(user_id, job_id)
+            job = await self.get(user_id, job_id)
         finally:
             self._waiting[job_id].discard(changed)
             if not self._waiting[job_id]:
                 del self._waiting[job_id]
+        return job
 
     async def listen(self, stop: asyncio.Event) -> None:
         """Hears of changes until `stop`; runs beside the server."""

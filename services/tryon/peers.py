@@ -16,7 +16,10 @@ from services.kit.identity import ServiceTokens
 from services.tryon.errors import ImagesNotFound, InsufficientCredits
 
 # The id is the caller's, so each of these is safe to repeat.
-_MEDIA_METHODS = [f"drape.media.v1.ImageStoreService/{name}" for name in ("BatchGetImages", "ReadImage", "StoreGeneratedImage", "DeleteGeneratedImage")]
+_MEDIA_METHODS = [
+    f"drape.media.v1.ImageStoreService/{name}"
+    for name in ("BatchGetImages", "ReadImage", "StoreGeneratedImage", "DeleteGeneratedImage")
+]
 _LEDGER_METHODS = [f"drape.billing.v1.LedgerService/{name}" for name in ("HoldCredits", "CaptureHold", "ReleaseHold")]
 
 
@@ -64,7 +67,7 @@ class Media:
         details = Struct()
         details.update(metadata)
         request = image_store_pb2.StoreGeneratedImageRequest(key=key, data=data, metadata=details)
-        answer = await self._peer.call(self._stub.StoreGeneratedImage, request, user_id, timeout=30)
+        answer = await self._peer.call(self._stub.StoreGeneratedImage, request, user_id, seconds=30)
         return _stored(answer.image)
 
     async def delete(self, user_id: str, key: str) -> None:

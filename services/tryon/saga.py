@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from services.kit import tasks
 from services.kit.database import Database
-from services.tryon.engines.base import EngineFailed, InputProblem, Options
+from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress
 from services.tryon.engines.chain import EngineChain
 from services.tryon.errors import GenerationFailed, ImagesNotFound
 from services.tryon.jobs import JobRow, Jobs
@@ -41,7 +41,13 @@ class Saga:
     """The use case of the worker's side."""
 
     def __init__(
-        self, database: Database, jobs: Jobs, media: Media, billing: Billing, engines: EngineChain, max_attempts: int
+        self,
+        database: Database,
+        jobs: Jobs,
+        media: Media,
+        billing: Billing,
+        engines: EngineChain,
+        max_attempts: int,
     ) -> None:
         self._database = database
         self._jobs = jobs
@@ -76,7 +82,10 @@ class Saga:
         for job_id in ids:
             async with self._database.transaction() as connection:
                 changed = await self._jobs.change(
-                    connection, job_id, col(Job.state) == "created", **_failed(GenerationFailed.reason, GenerationFailed.SENTENCE)
+                    connection,
+                    job_id,
+                    col(Job.state) == "created",
+                    **_failed(GenerationFailed.reason, GenerationFailed.SENTENCE),
                 )
                 if changed:
                     await tasks.enqueue(connection, WORK_TASK, {"job_id": job_id})
@@ -148,7 +157,7 @@ class Saga:
             raise Overtaken(job.id)
         return changed
 
-    def _progress(self, job: JobRow):  # type: ignore[no-untyped-def]
+    def _progress(self, job: JobRow) -> Progress:
         """Writes progress down, at most twice a second."""
         last = float("-inf")
 

@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.http import NO_STORE, metadata_of, respond
 from services.kit.identity import caller
-from services.kit.server import Context
+from services.kit.rpc import Context
 from services.tryon.engines.base import Options
 from services.tryon.generation import Generation, Request
 from services.tryon.jobs import JobRow, Jobs
@@ -18,7 +18,13 @@ from services.tryon.peers import StoredImage
 
 SERVICE = pb.DESCRIPTOR.services_by_name["TryonService"].full_name
 _DEFAULT_PAGE = 20
-_STATUS = {"created": "queued", "held": "queued", "running": "running", "stored": "running", "releasing": "running"}
+_STATUS = {
+    "created": "queued",
+    "held": "queued",
+    "running": "running",
+    "stored": "running",
+    "releasing": "running",
+}
 _FIELDS = {"person": "personImageId", "garment": "outfitImageId"}
 
 
@@ -29,9 +35,7 @@ class TryonServicer(tryon_pb2_grpc.TryonServiceServicer):
         self._generation = generation
         self._jobs = jobs
 
-    async def Generate(
-        self, request: pb.GenerateRequest, context: Context[pb.GenerateRequest, pb.GenerateResponse]
-    ) -> pb.GenerateResponse:
+    async def Generate(self, request: pb.GenerateRequest, context: Context) -> pb.GenerateResponse:
         me = caller(context)
         job = await self._generation.generate(me.user_id, _request(request.spec, context))
         images = await self._generation.images(me.user_id, [job])
@@ -45,34 +49,26 @@ class TryonServicer(tryon_pb2_grpc.TryonServiceServicer):
             job=message,
         )
 
-    async def CreateJob(
-        self, request: pb.CreateJobRequest, context: Context[pb.CreateJobRequest, pb.CreateJobResponse]
-    ) -> pb.CreateJobResponse:
+    async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.CreateJobResponse:
         me = caller(context)
         job = await self._generation.start(me.user_id, _request(request.spec, context))
         images = await self._generation.images(me.user_id, [job])
         await respond(context, 202)
         return pb.CreateJobResponse(job=_job(job, images))
 
-    async def GetJob(
-        self, request: pb.GetJobRequest, context: Context[pb.GetJobRequest, pb.GetJobResponse]
-    ) -> pb.GetJobResponse:
+    async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.GetJobResponse:
         me = caller(context)
         job = await self._jobs.get(me.user_id, request.id)
         return pb.GetJobResponse(job=_job(job, await self._generation.images(me.user_id, [job])))
 
-    async def ListJobs(
-        self, request: pb.ListJobsRequest, context: Context[pb.ListJobsRequest, pb.ListJobsResponse]
-    ) -> pb.ListJobsResponse:
+    async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         me = caller(context)
         size = request.page_size if request.HasField("page_size") else _DEFAULT_PAGE
         jobs, token = await self._jobs.page(me.user_id, size, request.page_token)
         images = await self._generation.images(me.user_id, list(jobs))
         return pb.ListJobsResponse(jobs=[_job(job, images) for job in jobs], next_page_token=token)
 
-    async def CheckImages(
-        self, request: pb.CheckImagesRequest, context: Context[pb.CheckImagesRequest, pb.CheckImagesResponse]
-    ) -> pb.CheckImagesResponse:
+    async def CheckImages(self, request: pb.CheckImagesRequest, context: Context) -> pb.CheckImagesResponse:
         problems = await self._generation.check(
             caller(context).user_id, request.person_image_id, request.outfit_image_id
         )
@@ -90,7 +86,7 @@ class TryonServicer(tryon_pb2_grpc.TryonServiceServicer):
         return (SERVICE,)
 
 
-def _request(spec: pb.TryonSpec, context: Context) -> Request:  # type: ignore[type-arg]
+def _request(spec: pb.TryonSpec, context: Context) -> Request:
     options = Options(
         category=spec.category or "auto",
         garment_photo_type=spec.garment_photo_type or "auto",

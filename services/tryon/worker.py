@@ -4,6 +4,7 @@ from pathlib import Path
 
 from services.kit import client, database, server, tasks
 from services.kit.identity import ServiceTokens, UserTokens
+from services.kit.rpc import Access
 from services.tryon.engines.chain import EngineChain
 from services.tryon.engines.processes import LocalProcesses
 from services.tryon.jobs import Jobs
@@ -42,7 +43,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         name="tryon-worker",
         listen=config.listen,
         drain_seconds=config.drain_seconds,
-        access=server.Access(),
+        access=Access(),
         users=UserTokens(client.fetch_keys(auth), config.token_issuer),
         tokens=tokens,
         register=lambda _: (),

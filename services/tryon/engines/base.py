@@ -32,7 +32,11 @@ class InputProblem(Exception):
     """One of the images cannot be used. No other engine is tried: the person can mend it."""
 
     def __init__(
-        self, reason: str, message: str, which: str = "person", box: tuple[float, float, float, float] | None = None
+        self,
+        reason: str,
+        message: str,
+        which: str = "person",
+        box: tuple[float, float, float, float] | None = None,
     ) -> None:
         """`which` is person or garment; `box` is left, top, right, bottom, each 0 to 1."""
         super().__init__(message)

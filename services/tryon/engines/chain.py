@@ -16,9 +16,7 @@ class EngineChain:
         self._engines = engines
         self._timeout = timeout_seconds
 
-    async def generate(
-        self, person: bytes, garment: bytes, options: Options, progress: Progress
-    ) -> tuple[str, Result]:
+    async def generate(self, person: bytes, garment: bytes, options: Options, progress: Progress) -> tuple[str, Result]:
         """The name of the engine that made the picture, and the picture. Raises InputProblem, EngineFailed."""
         for engine in self._engines:
             try:

@@ -27,7 +27,7 @@ _events: "Queue[tuple[str, str, float]]"
 
 
 def _start(model_dir: str, threads: int, events: "Queue[tuple[str, str, float]]") -> None:
-    global _engine, _events  # noqa: PLW0603 - a pool's initializer has no other place to put them
+    global _engine, _events
     Thread(target=_end_with_parent, daemon=True).start()
     _events = events
     _engine = local_engine.LocalEngine(Path(model_dir), threads)
@@ -96,9 +96,7 @@ class LocalProcesses:
 
     async def _run(self, call: Callable[..., T], *arguments: Any) -> T:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._workers, self._context, _start, (*self._arguments, self._events)
-            )
+            self._pool = ProcessPoolExecutor(self._workers, self._context, _start, (*self._arguments, self._events))
         try:
             future: Future[T] = self._pool.submit(call, *arguments)
             return await asyncio.wrap_future(future)
@@ -128,5 +126,3 @@ def _local_options(options: Options) -> local_engine.Options:
 
 def _problem(error: local_engine.InputProblem) -> InputProblem:
     return InputProblem(error.reason, error.message, error.which, error.where)
-
-

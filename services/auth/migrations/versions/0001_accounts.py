@@ -20,9 +20,7 @@ def upgrade() -> None:
     op.create_table(
         "sessions",
         sa.Column("id", sa.String(), primary_key=True),
-        sa.Column(
-            "user_id", sa.String(), sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True
-        ),
+        sa.Column("user_id", sa.String(), sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
         sa.Column("token_hash", sa.LargeBinary(), nullable=False, unique=True),
         sa.Column("parent_hash", sa.LargeBinary(), unique=True),
         sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False),
