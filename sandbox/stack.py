@@ -198,7 +198,7 @@ class Stack:
             "ADMIN_PORT": str(self.ports["admin"]),
             "DESCRIPTORS": str(ROOT / "gen" / "drape.binpb"),
             "JWKS_SOCKET": f"drape-jwks-{self.ports['gateway']}",
-            "RATE_LIMIT": os.environ.get("RATE_LIMIT", "on"),
+            "RATE_LIMIT": os.environ.get("RATE_LIMIT", "on"),  # off for benchmarks
         }
 
     def _wait_until_healthy(self, timeout_seconds: float) -> None:
