@@ -1,4 +1,4 @@
-"""What the tests of all services share: a real PostgreSQL server, and a database of its own for each service's tests."""
+"""What the tests of all services share: a real PostgreSQL server, with a database for each of them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

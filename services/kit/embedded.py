@@ -1,5 +1,6 @@
 """A PostgreSQL server of our own, out of a Python package, for machines that have none."""
 
+import json
 import os
 import shutil
 import warnings
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 # The package asks for a runtime directory that servers and containers seldom have, and does without it.
 warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+
+_USERS = ".handle_pids.json"
 
 
 def service_url(data_dir: Path, name: str) -> str:
@@ -31,13 +34,16 @@ def start(data_dir: Path) -> None:
     if not complete.exists():
         # What an interrupted first start left behind is not a database.
         shutil.rmtree(cluster, ignore_errors=True)
+    _set_users(cluster, [pid for pid in _users(cluster) if _alive(pid)])
     _server(data_dir)
     complete.touch()
 
 
 def stop(data_dir: Path) -> None:
     """Stops the server, whoever else uses it."""
-    _server(data_dir).stop()
+    server = _server(data_dir)
+    _set_users(data_dir / "postgres", [os.getpid()])
+    server.cleanup()
 
 
 def url(data_dir: Path, role: str, database: str | None = None) -> str:
@@ -45,6 +51,29 @@ def url(data_dir: Path, role: str, database: str | None = None) -> str:
     server = _server(data_dir)
     socket_dir = server.get_postmaster_info().socket_dir
     return f"postgresql://{role}@/{database or role}?host={socket_dir}"
+
+
+def _users(cluster: Path) -> list[int]:
+    """Processes that the package believes to be using the server: killed ones never told that they stopped."""
+    try:
+        return [int(pid) for pid in json.loads((cluster / _USERS).read_text())]
+    except (OSError, ValueError):
+        return []
+
+
+def _set_users(cluster: Path, pids: list[int]) -> None:
+    if cluster.exists():
+        (cluster / _USERS).write_text(json.dumps(pids))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _server(data_dir: Path) -> "PostgresServer":

@@ -4,6 +4,7 @@ import sys
 from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -44,8 +45,12 @@ def load(kind: type[SettingsT]) -> SettingsT:
     try:
         return kind.model_validate({})
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg'].lower()}"
-            for item in error.errors(include_input=False, include_url=False)
-        )
+        problems = "; ".join(_told(item) for item in error.errors(include_input=False, include_url=False))
         sys.exit(f"Cannot start, the environment is not complete: {problems}")
+
+
+def _told(problem: ErrorDetails) -> str:
+    """`DATABASE_POOL: input should be …`; a rule about several variables names them itself."""
+    name = "_".join(str(part) for part in problem["loc"]).upper()
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{name}: {message[0].lower()}{message[1:]}" if name else message

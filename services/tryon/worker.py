@@ -1,5 +1,6 @@
 """The workers of the try-on service: take jobs from the queue and bring them to their end."""
 
+import asyncio
 from pathlib import Path
 
 from services.kit import client, database, server, tasks
@@ -30,9 +31,11 @@ async def compose(config: Settings, url: str) -> server.Service:
 
     runner.task(WORK_TASK, work)
     runner.every("* * * * *", "sweep_jobs", saga.sweep)
+    warming = asyncio.create_task(engines.prepare())
     auth = client.open_channel(config.auth_address, [client.JWKS_METHOD])
 
     async def close() -> None:
+        warming.cancel()
         await engines.close()
         await media.close()
         await billing.close()

@@ -1,8 +1,6 @@
 """The whole system, once for all end-to-end tests, and browsers to use it with."""
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -12,15 +10,14 @@ from sandbox.stack import Stack, free_ports
 
 PASSWORD = "correct horse battery"
 
-# Bcrypt's cost is a setting; the tests are about what is around it.
-FAST_PASSWORDS = {"auth": {"BCRYPT_COST": "4"}}
+# The tests are about what is around bcrypt, and ask faster than any person.
+SETTINGS = {"auth": {"BCRYPT_COST": "4"}, "gateway": {"RATE_LIMIT": "off"}}
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """PostgreSQL, the services, the sandbox and Envoy, on ports of their own."""
-    os.environ["RATE_LIMIT"] = "off"
-    running = Stack(tmp_path_factory.mktemp("stack"), free_ports(), extra=FAST_PASSWORDS)
+    running = Stack(tmp_path_factory.mktemp("stack"), free_ports(), extra=SETTINGS)
     running.start()
     yield running
     running.stop()

@@ -55,6 +55,9 @@ class Engine(Protocol):
 
     name: str
 
+    async def prepare(self) -> None:
+        """Gets ready, so that the first picture need not wait for it."""
+
     async def generate(self, person: bytes, garment: bytes, options: Options, progress: Progress) -> Result:
         """Makes a picture. Raises InputProblem, EngineFailed."""
 

@@ -16,6 +16,14 @@ class EngineChain:
         self._engines = engines
         self._timeout = timeout_seconds
 
+    async def prepare(self) -> None:
+        """Gets every engine ready. One that cannot be is told of, and tried again with each picture."""
+        for engine in self._engines:
+            try:
+                await engine.prepare()
+            except EngineFailed:
+                log.exception("engine not ready", extra={"engine": engine.name})
+
     async def generate(self, person: bytes, garment: bytes, options: Options, progress: Progress) -> tuple[str, Result]:
         """The name of the engine that made the picture, and the picture. Raises InputProblem, EngineFailed."""
         for engine in self._engines:

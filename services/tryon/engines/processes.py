@@ -64,6 +64,10 @@ class LocalProcesses:
         self._listeners: dict[str, Callable[[float], None]] = {}
         Thread(target=self._relay, daemon=True, name="engine-progress").start()
 
+    async def prepare(self) -> None:
+        """Starts the processes and loads the models. Raises EngineFailed."""
+        await asyncio.gather(*(self.check(None, None) for _ in range(self._workers)))
+
     async def generate(self, person: bytes, garment: bytes, options: Options, progress: Progress) -> Result:
         """Makes a picture. Raises InputProblem, EngineFailed."""
         ticket = new_id()

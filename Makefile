@@ -1,0 +1,49 @@
+# Every target sets up what it needs first. `make help` lists them.
+PYTHON ?= python3
+PORT ?= 8080
+VENV_PYTHON := .venv/bin/python
+export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
+export PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test gen lint format lock bench-engine stop clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup:
+	@command -v $(PYTHON) >/dev/null || { echo "Drape needs Python 3.11 or newer, and there is no $(PYTHON) here."; exit 1; }
+	@$(PYTHON) scripts/setup.py
+
+run: setup ## Start everything on this machine and print a walk-through (PORT=8080)
+	@$(VENV_PYTHON) -m sandbox run
+
+test: setup ## Run every test (ARGS="tests/e2e -k upload" for some)
+	@$(VENV_PYTHON) -m pytest $(ARGS)
+
+gen: setup ## Generate the code from the protos again
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(VENV_PYTHON) scripts/gen.py
+
+lint: setup ## Check style, types and protos
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@$(VENV_PYTHON) -m mypy
+	@.venv/bin/buf lint gen/drape.binpb --path drape --config buf.yaml
+
+format: setup ## Format the Python code
+	@.venv/bin/ruff check --fix --quiet .
+	@.venv/bin/ruff format .
+
+lock: setup ## Write requirements.lock anew from pyproject.toml
+	@.venv/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --quiet --upgrade \
+		--generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements.lock
+
+bench-engine: setup ## Measure the local try-on engine
+	@$(VENV_PYTHON) -m tests.bench.engine
+
+stop: ## Stop what an earlier start has left running
+	@test ! -x $(VENV_PYTHON) || $(VENV_PYTHON) -m sandbox stop
+
+clean: stop ## Delete everything that was made here: .venv, generated code, data, models
+	@rm -rf .venv gen gen.new .data .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

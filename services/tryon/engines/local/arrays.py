@@ -1,0 +1,149 @@
+"""Array types of the engine, and OpenCV's basic operations with those types.
+
+Conventions everywhere in this package: pictures are BGR; a point is (x, y) in pixels; a `Mask` says yes or no per
+pixel, a `Plane` holds one float per pixel (0..1 when it is a matte).
+"""
+
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Image: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 3)
+Colours: TypeAlias = npt.NDArray[np.float32]  # (height, width, 3)
+Plane: TypeAlias = npt.NDArray[np.float32]  # (height, width)
+Mask: TypeAlias = npt.NDArray[np.bool_]  # (height, width)
+Points: TypeAlias = npt.NDArray[np.float64]  # (n, 2)
+Vector: TypeAlias = npt.NDArray[np.float64]  # (n,) or (2,)
+Indices: TypeAlias = npt.NDArray[np.intp]
+Size: TypeAlias = tuple[int, int]  # (width, height)
+Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom; the last two are exclusive
+
+
+def size_of(picture: Image | Colours | Plane | Mask) -> Size:
+    """Width and height."""
+    return int(picture.shape[1]), int(picture.shape[0])
+
+
+def resize_image(image: Image, size: Size) -> Image:
+    """Scale a picture, averaging when it gets smaller."""
+    if size == size_of(image):
+        return image
+    smaller = size[0] < image.shape[1]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return cv2.resize(image, size, interpolation=method).astype(np.uint8, copy=False)
+
+
+def resize_plane(plane: npt.NDArray[np.float32], size: Size) -> npt.NDArray[np.float32]:
+    """Scale a plane (or a picture of floats), averaging when it gets smaller."""
+    if size == size_of(plane):
+        return plane
+    method = cv2.INTER_AREA if size[0] < plane.shape[1] else cv2.INTER_LINEAR
+    return cv2.resize(plane, size, interpolation=method).astype(np.float32, copy=False)
+
+
+def resize_mask(mask: Mask, size: Size) -> Mask:
+    """Scale a mask; a pixel is in when at least half of it is."""
+    return resize_plane(mask.astype(np.float32), size) >= 0.5
+
+
+def blur(plane: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
+    """Gaussian blur. Wide ones are made on a smaller copy: they hold no detail that this would lose."""
+    if sigma < 0.3:
+        return plane
+    shrink = int(sigma // 4)
+    width, height = size_of(plane)
+    if shrink < 2 or min(width, height) < 8 * shrink:
+        return cv2.GaussianBlur(plane, (0, 0), sigma).astype(np.float32, copy=False)
+    small = resize_plane(plane, (max(1, width // shrink), max(1, height // shrink)))
+    soft = cv2.GaussianBlur(small, (0, 0), sigma / shrink).astype(np.float32, copy=False)
+    return resize_plane(soft, (width, height))
+
+
+def soften(mask: Mask, sigma: float) -> Plane:
+    """A mask as a plane with a soft edge."""
+    return blur(mask.astype(np.float32), sigma)
+
+
+def _kernel(radius: float) -> npt.NDArray[np.uint8]:
+    side = 2 * max(1, round(radius)) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)
+
+
+def _morph(mask: Mask, operation: int, radius: float) -> Mask:
+    if radius < 0.5:
+        return mask
+    if operation in (cv2.MORPH_OPEN, cv2.MORPH_CLOSE) and radius > 12:
+        return _morph_small(mask, operation, radius)
+    return cv2.morphologyEx(mask.astype(np.uint8), operation, _kernel(radius)) > 0
+
+
+def _morph_small(mask: Mask, operation: int, radius: float) -> Mask:
+    shrink = int(radius // 6)
+    width, height = size_of(mask)
+    small = resize_mask(mask, (max(1, width // shrink), max(1, height // shrink)))
+    done = cv2.morphologyEx(small.astype(np.uint8), operation, _kernel(radius / shrink))
+    return resize_mask(done > 0, (width, height))
+
+
+def dilate(mask: Mask, radius: float) -> Mask:
+    """Grow a mask by a disc."""
+    return _morph(mask, cv2.MORPH_DILATE, radius)
+
+
+def erode(mask: Mask, radius: float) -> Mask:
+    """Shrink a mask by a disc."""
+    return _morph(mask, cv2.MORPH_ERODE, radius)
+
+
+def opened(mask: Mask, radius: float) -> Mask:
+    """A mask without what is thinner than the disc."""
+    return _morph(mask, cv2.MORPH_OPEN, radius)
+
+
+def closed(mask: Mask, radius: float) -> Mask:
+    """A mask with gaps thinner than the disc filled."""
+    return _morph(mask, cv2.MORPH_CLOSE, radius)
+
+
+def components(mask: Mask) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Connected parts: a picture of part numbers (0 is outside) and per part left, top, width, height, area."""
+    _, numbers, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    return numbers.astype(np.int32, copy=False), stats.astype(np.int32, copy=False)
+
+
+def largest_component(mask: Mask) -> Mask:
+    """Only the biggest connected part."""
+    numbers, stats = components(mask)
+    if len(stats) < 2:
+        return mask
+    return numbers == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+
+
+def fill_holes(mask: Mask) -> Mask:
+    """A mask with everything filled that its outline encloses."""
+    padded = np.pad(~mask, 1, constant_values=True)
+    numbers, _ = components(padded)
+    return (numbers != numbers[0, 0])[1:-1, 1:-1]
+
+
+def distance_inside(mask: Mask) -> Plane:
+    """For each pixel inside, how far the outline is."""
+    return cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5).astype(np.float32, copy=False)
+
+
+def lab_of(image: Image) -> Colours:
+    """CIE L*a*b* in OpenCV's eight-bit scale (L 0..255, a and b around 128)."""
+    return cv2.cvtColor(image, cv2.COLOR_BGR2LAB).astype(np.float32)
+
+
+def sample(plane: npt.NDArray[np.float32], x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Bilinear values of a plane or picture at positions; both coordinate arrays have the same 2-D shape."""
+    across, down = np.asarray(x, np.float32), np.asarray(y, np.float32)
+    return cv2.remap(plane, across, down, cv2.INTER_LINEAR).astype(np.float32, copy=False)
+
+
+def mix(below: Colours, above: npt.NDArray[np.float32], alpha: Plane) -> Colours:
+    """Lay a picture over another one through a matte."""
+    return below + (above - below) * alpha[..., None]

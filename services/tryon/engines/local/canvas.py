@@ -1,0 +1,155 @@
+"""The part of the picture that dressing may touch, at full resolution, with the mattes of what is in it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.tryon.engines.local.arrays import (
+    Box,
+    Colours,
+    Image,
+    Mask,
+    Plane,
+    Size,
+    Vector,
+    lab_of,
+    resize_mask,
+    resize_plane,
+)
+from services.tryon.engines.local.body import Body
+from services.tryon.engines.local.filters import GuidedFilter
+from services.tryon.engines.local.parse import Label, Person
+from services.tryon.engines.local.shapes import capsule, unit
+from services.tryon.engines.local.warp import Fitting
+
+
+@dataclass(frozen=True)
+class Mattes:
+    """Who owns each pixel of the canvas, 0..1."""
+
+    top: Plane
+    bottom: Plane
+    skin: Plane
+    hair: Plane
+    person: Plane
+    face: Mask
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A window into the picture. `scale` is canvas pixels per pixel of the work frame, `origin` its corner there."""
+
+    image: Image
+    box: Box
+    scale: float
+    origin: Vector  # in the work frame
+    mattes: Mattes
+    body: Body
+
+    @property
+    def size(self) -> Size:
+        """Width and height."""
+        return int(self.image.shape[1]), int(self.image.shape[0])
+
+    @property
+    def unit(self) -> float:
+        """The body's measure in canvas pixels."""
+        return self.body.skeleton.unit * self.scale
+
+    def place(self, point: Vector) -> Vector:
+        """A work-frame point on the canvas."""
+        result: Vector = (point - self.origin) * self.scale
+        return result
+
+    def row(self, row: float) -> float:
+        """A work-frame row on the canvas."""
+        return (row - float(self.origin[1])) * self.scale
+
+    def frame_rows(self) -> Vector:
+        """The work-frame row of each canvas row."""
+        rows: Vector = np.arange(self.size[1]) / self.scale + self.origin[1]
+        return rows
+
+    def window(self, plane: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        """What a work-frame plane shows in the canvas' window, still at the frame's resolution."""
+        return _window(plane, self.origin, self.size, self.scale)
+
+    def enlarged(self, plane: Plane) -> Plane:
+        """A work-frame plane at the canvas' resolution."""
+        return resize_plane(np.ascontiguousarray(self.window(plane)), self.size)
+
+    def enlarged_mask(self, mask: Mask) -> Mask:
+        """A work-frame mask at the canvas' resolution."""
+        return resize_mask(np.ascontiguousarray(self.window(mask)), self.size)
+
+    def limb(self, start: Vector, end: Vector, radius: float, end_radius: float) -> Mask:
+        """A limb between two work-frame points; radii in body units."""
+        first, last = radius * self.unit, end_radius * self.unit
+        return capsule(self.size, self.place(start), self.place(end), first, last)
+
+    def arm(self, index: int, shares: tuple[float, float, float], start: float = 0.0, hand: float = 0.22) -> Mask:
+        """A whole arm with the radii at shoulder, elbow and wrist in body units.
+
+        `start` is where it begins on the upper arm (0..1), `hand` how far it goes past the wrist in body units.
+        """
+        limb = self.body.skeleton.limbs[index]
+        shoulder = limb.shoulder + (limb.elbow - limb.shoulder) * start
+        hand_end = limb.wrist + unit(limb.wrist - limb.elbow) * hand * self.body.skeleton.unit
+        upper, elbow, wrist = shares
+        arm = self.limb(shoulder, limb.elbow, upper, elbow) | self.limb(limb.elbow, limb.wrist, elbow, wrist)
+        return arm | self.limb(limb.wrist, hand_end, wrist, wrist) if hand > 0 else arm
+
+    def lab(self) -> Colours:
+        """The picture in Lab."""
+        return lab_of(self.image)
+
+
+def _window(plane: np.ndarray, origin: Vector, size: Size, scale: float) -> np.ndarray:  # type: ignore[type-arg]
+    left, top = round(float(origin[0])), round(float(origin[1]))
+    return plane[top : top + round(size[1] / scale), left : left + round(size[0] / scale)]
+
+
+def _frame_box(person: Person, body: Body, fitting: Fitting) -> Box:
+    """What dressing may touch, in the work frame: the old garment, the new one, the arms, and a margin."""
+    touched = person.is_label(Label.TOP) | person.regions.arms | person.regions.neck | person.regions.face
+    for part in fitting.parts:
+        touched = touched | (part.across >= 0)
+    rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
+    margin = int(0.15 * body.skeleton.unit) + 8
+    height, width = touched.shape
+    return (
+        max(0, int(columns[0]) - margin),
+        max(0, int(rows[0]) - margin),
+        min(width, int(columns[-1]) + margin),
+        min(height, int(rows[-1]) + margin),
+    )
+
+
+def open_canvas(picture: Image, person: Person, body: Body, fitting: Fitting) -> Canvas:
+    """Cut the window and bring the person's labels to its edges with the guided filter."""
+    left, top, right, bottom = _frame_box(person, body, fitting)
+    scale = picture.shape[1] / person.image.shape[1]
+    box = (
+        round(left * scale),
+        round(top * scale),
+        min(picture.shape[1], round(right * scale)),
+        min(picture.shape[0], round(bottom * scale)),
+    )
+    image = np.ascontiguousarray(picture[box[1] : box[3], box[0] : box[2]])
+    size = (box[2] - box[0], box[3] - box[1])
+    origin = np.array([left, top], np.float64)
+    follow = GuidedFilter(image, max(2.0, 4 * scale), 2e-4, subsampling=2)
+    finer = GuidedFilter(image, max(2.0, 3 * scale), 1e-4, subsampling=2)
+
+    def small(plane: np.ndarray) -> Plane:  # type: ignore[type-arg]
+        return np.ascontiguousarray(_window(plane, origin, size, scale)).astype(np.float32)
+
+    mattes = Mattes(
+        top=follow(small(person.is_label(Label.TOP))),
+        bottom=follow(small(person.is_label(Label.BOTTOM))),
+        skin=follow(small(person.is_label(Label.SKIN))),
+        hair=finer(small(person.is_label(Label.HAIR))),
+        person=finer(small(person.alpha)),
+        face=resize_mask(small(person.regions.face) > 0.5, size),
+    )
+    return Canvas(image, box, scale, origin, mattes, body)

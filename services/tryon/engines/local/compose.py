@@ -1,0 +1,163 @@
+"""Putting the layers together: repaired body, garment, arms and head in front, and the light that joins them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.tryon.engines.local.arrays import (
+    Colours,
+    Image,
+    Mask,
+    Plane,
+    blur,
+    closed,
+    dilate,
+    distance_inside,
+    erode,
+    mix,
+    soften,
+)
+from services.tryon.engines.local.canvas import Canvas
+from services.tryon.engines.local.drawing import DrawnGarment, Layer
+from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.repair import Repaired
+from services.tryon.engines.local.shapes import unit
+from services.tryon.engines.local.warp import Fitting
+
+
+@dataclass(frozen=True)
+class Composed:
+    """The canvas with the garment on."""
+
+    image: Image
+    shown: Plane  # where the garment is to be seen, 0..1
+
+
+def _visible_arm(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
+    """The part of an arm whose skin may lie in front of the torso: what no new sleeve hides, and the hand."""
+    limb, plan = canvas.body.skeleton.limbs[index], fitting.plans[index]
+    hand_end = limb.wrist + unit(limb.wrist - limb.elbow) * 0.42 * canvas.body.skeleton.unit
+    hand = canvas.limb(limb.wrist, hand_end, 0.14, 0.17)
+    upper = float(np.hypot(*(limb.elbow - limb.shoulder)))
+    lower = float(np.hypot(*(limb.wrist - limb.elbow)))
+    start = max(0.42 * upper, plan.sleeve_share * (upper + lower) - 0.04 * canvas.body.skeleton.unit)
+    if start < upper:
+        from_here = limb.shoulder + (limb.elbow - limb.shoulder) * (start / max(upper, 1))
+        return (
+            canvas.limb(from_here, limb.elbow, 0.17, 0.15) | canvas.limb(limb.elbow, limb.wrist, 0.15, 0.12) | hand
+        )
+    from_here = limb.elbow + (limb.wrist - limb.elbow) * min(1.0, (start - upper) / max(lower, 1))
+    return canvas.limb(from_here, limb.wrist, 0.15, 0.12) | hand
+
+
+def _in_front(canvas: Canvas, fitting: Fitting) -> Plane:
+    """Arms that cross the torso."""
+    front = np.zeros((canvas.size[1], canvas.size[0]), np.float32)
+    for index in (0, 1):
+        front = np.maximum(front, canvas.mattes.skin * _visible_arm(canvas, fitting, index))
+        limb, share = canvas.body.skeleton.limbs[index], fitting.plans[index].sleeve_share
+        if share < 0.8:  # the forearm comes out of its old sleeve
+            bare = canvas.limb(limb.elbow, limb.wrist, 0.105, 0.075) & (canvas.mattes.top > 0.4)
+            front = np.maximum(front, soften(bare, 1.0))
+    return front
+
+
+def _head(canvas: Canvas) -> Plane:
+    hips = canvas.row(float(canvas.body.skeleton.hips[1]))
+    rows = np.arange(canvas.size[1])[:, None]
+    return blur(np.maximum(canvas.mattes.face, canvas.mattes.hair * (rows < hips)).astype(np.float32), 0.8)
+
+
+def _old_folds(canvas: Canvas) -> Plane:
+    """The folds of the old garment as light on the new one, if it was plain enough to tell folds from pattern."""
+    lab = canvas.lab()
+    worn = erode(canvas.mattes.top > 0.9, 2)
+    flat = np.ones(worn.shape, np.float32)
+    if worn.sum() < 500:
+        return flat
+    pixels = lab[worn]
+    lightness, hue = float(pixels[:, 0].std()), float(pixels[:, 1].std() + pixels[:, 2].std())
+    plain = np.exp(-((hue / 9) ** 2)) * np.exp(-((max(0.0, lightness - 18) / 14) ** 2))
+    weight = worn.astype(np.float32)
+    narrow, wide = canvas.scale, 0.16 * canvas.unit
+    light = np.ascontiguousarray(lab[..., 0]) * weight
+    fine = blur(light, narrow) / np.maximum(blur(weight, narrow), 1e-3)
+    broad = blur(light, wide) / np.maximum(blur(weight, wide), 1e-3)
+    ratio = np.clip((fine + 12) / (broad + 12), 0.75, 1.25)
+    inward = np.clip(distance_inside(worn) / (0.14 * canvas.unit), 0, 1)
+    result: Plane = (flat + (ratio - 1) * plain * 0.6 * inward).astype(np.float32)
+    return result
+
+
+def _torso_form(canvas: Canvas, fitting: Fitting) -> Plane:
+    """The torso as a cylinder: darker towards its sides."""
+    rows = canvas.frame_rows()
+    left, right = (
+        (np.array([fitting.edge(index, row) for row in rows]) - canvas.origin[0])[:, None] * canvas.scale
+        for index in (0, 1)
+    )
+    across = (np.arange(canvas.size[0])[None] - left) / np.maximum(right - left, 1) * 2 - 1
+    result: Plane = (1 - 0.16 * np.abs(np.clip(across, -1.1, 1.1)) ** 4).astype(np.float32)
+    return result
+
+
+def _sleeve_form(canvas: Canvas, sleeve: Layer) -> Plane:
+    """A sleeve as a tube."""
+    inward = np.clip(distance_inside(sleeve.alpha > 0.5) / (0.13 * canvas.unit), 0, 1)
+    result: Plane = (0.80 + 0.22 * np.sqrt(np.clip(1 - (1 - inward) ** 2, 0, 1))).astype(np.float32)
+    return result
+
+
+def _shadow_beside(plane: Plane, reach: float, shift: int) -> Plane:
+    """The soft shadow that something casts around itself, a little downwards."""
+    result: Plane = np.clip(np.roll(blur(plane, reach), shift, axis=0) - plane, 0, 1)
+    return result
+
+
+def _armpit_gaps(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
+    """Thin openings between sleeve and torso, which would show the arm's skin where cloth folds."""
+    covered = drawn.cover > 0.5
+    gap = closed(covered, 0.055 * canvas.unit) & ~covered & (drawn.opening < 0.2)
+    rows = np.arange(canvas.size[1])[:, None]
+    top = min(canvas.row(float(plan.shoulder[1])) for plan in fitting.plans)
+    bottom = max(canvas.row(float(plan.armpit[1])) for plan in fitting.plans) + 0.25 * canvas.unit
+    return gap & (rows > top) & (rows < bottom)
+
+
+def _fill_gaps(colours: Colours, gap: Mask, drawn: DrawnGarment, hidden: Plane) -> Colours:
+    """Cloth in deep shade."""
+    cloth, weight = drawn.torso.colours, drawn.torso.alpha
+    for sleeve in drawn.sleeves:
+        cloth, weight = mix(cloth, sleeve.colours, sleeve.alpha), np.maximum(weight, sleeve.alpha)
+    filled = push_pull(cloth, (weight > 0.9).astype(np.float32))
+    return mix(colours, filled * 0.72, soften(dilate(gap, 1), 1.0) * (1 - hidden))
+
+
+def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired) -> Composed:
+    """The finished canvas."""
+    front, head = _in_front(canvas, fitting), _head(canvas)
+    before_torso = np.maximum(front, head)
+    cover = drawn.cover
+    seen = cover * (1 - front)
+    shadow = _shadow_beside(seen, 3.2 * canvas.scale, 0) * (canvas.mattes.person > 0.5) * (1 - seen)
+    colours = repaired.colours * (1 - 0.3 * shadow)[..., None]
+
+    folds = _old_folds(canvas)
+    contact = _shadow_beside(np.clip(front + 0.8 * head, 0, 1), 5 * canvas.scale, int(2 * canvas.scale))
+    sleeves = drawn.sleeve_cover
+    gap = _armpit_gaps(canvas, fitting, drawn)
+    if drawn.sleeves and gap.any():
+        colours = _fill_gaps(colours, gap, drawn, before_torso)
+    light = folds * _torso_form(canvas, fitting) * (1 - 0.38 * contact)
+    light = light * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
+    colours = _lay(colours, drawn.torso, light, before_torso)
+    for sleeve in drawn.sleeves:
+        light = folds * _sleeve_form(canvas, sleeve) * (1 - 0.25 * contact)
+        colours = _lay(colours, sleeve, light, head)
+    shown = np.maximum(drawn.torso.alpha * (1 - before_torso), sleeves * (1 - head))
+    return Composed(np.clip(colours, 0, 255).astype(np.uint8), shown.astype(np.float32))
+
+
+def _lay(colours: Colours, layer: Layer, light: Plane, hidden: Plane) -> Colours:
+    lit = np.clip(layer.colours * light[..., None], 0, 255).astype(np.float32)
+    return mix(colours, lit, layer.alpha * (1 - hidden))

@@ -1,0 +1,242 @@
+"""Cutting a garment out of a catalogue picture with a plain background."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from services.tryon.engines.local.arrays import (
+    Colours,
+    Image,
+    Mask,
+    Plane,
+    blur,
+    closed,
+    components,
+    dilate,
+    erode,
+    fill_holes,
+    lab_of,
+    largest_component,
+    opened,
+    resize_image,
+    resize_mask,
+    resize_plane,
+    size_of,
+    soften,
+)
+from services.tryon.engines.local.filters import push_pull
+
+_CHROMA_WEIGHT = np.array([1.0, 1.6, 1.6], np.float32)  # shadows change lightness more than hue
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """A garment's mask and how well it was told from the background."""
+
+    mask: Mask
+    symmetry: float  # overlap with its own mirror image, 0..1
+
+
+@dataclass(frozen=True)
+class Cloth:
+    """A garment ready to be drawn elsewhere."""
+
+    colours: Colours  # bled outwards, so that sampling at the edge brings no background along
+    alpha: Plane  # 0..1
+    scale: float  # its pixels per pixel of the work frame
+
+
+def _border(lab: Colours) -> Colours:
+    width = max(2, int(0.02 * min(lab.shape[:2])))
+    sides = (lab[:width], lab[-width:], lab[:, :width], lab[:, -width:])
+    return np.concatenate([side.reshape(-1, 3) for side in sides])
+
+
+def plain_share(lab: Colours) -> float:
+    """Share of the picture's border that has one colour, 0..1."""
+    border = _border(lab)
+    return float((np.abs(border - np.median(border, axis=0)).max(axis=1) < 12).mean())
+
+
+def _terms(rows: npt.NDArray[np.float32], columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    ones = np.ones_like(rows)
+    return np.stack([ones, columns, rows, columns * columns, rows * rows, columns * rows], axis=-1)
+
+
+def _background_distance(lab: Colours) -> Plane:
+    """Distance of each pixel from the background, a quadratic surface: studio light falls off smoothly."""
+    height, width = lab.shape[:2]
+    from_border = np.linalg.norm((lab - np.median(_border(lab), axis=0)) * _CHROMA_WEIGHT, axis=2)
+    soft = blur(lab, 1.0)
+    slope = sum(np.abs(cv2.Sobel(soft, cv2.CV_32F, dx, dy)).max(axis=2) for dx, dy in ((1, 0), (0, 1)))
+    frame = np.ones((height, width), np.bool_)
+    rim = int(0.06 * min(height, width))
+    frame[rim:-rim, rim:-rim] = False
+    flat = np.flatnonzero((from_border < 14) & (slope < 6) & frame)
+    if len(flat) < 50:
+        return from_border.astype(np.float32)
+    chosen = flat[:: max(1, len(flat) // 4000)]
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    terms = _terms(rows / height - 0.5, columns / width - 0.5).reshape(-1, 6)
+    known, values = terms[chosen], lab.reshape(-1, 3)[chosen]
+    weights = np.ones(len(chosen), np.float32)
+    for _ in range(3):  # reweighted, so that a pale garment that touches the frame does not bend it
+        fit = np.linalg.lstsq(known * weights[:, None], values * weights[:, None], rcond=None)[0]
+        weights = 1 / np.maximum(np.linalg.norm(known @ fit - values, axis=1), 1)
+    surface = (terms @ fit.astype(np.float32)).reshape(lab.shape)
+    distance: Plane = np.linalg.norm((lab - surface) * _CHROMA_WEIGHT, axis=2).astype(np.float32)
+    return distance
+
+
+def _flooded(distance: Plane, threshold: float) -> Mask:
+    """What the background does not reach from the borders."""
+    background = distance < threshold
+    numbers, _ = components(np.pad(background, 1, constant_values=True))
+    garment = (numbers != numbers[0, 0])[1:-1, 1:-1]
+    return fill_holes(largest_component(opened(garment, max(1, distance.shape[1] // 400))))
+
+
+def _best_flood(distance: Plane) -> tuple[Mask, bool]:
+    """The flood that gives the most symmetric mask, and whether the garment is as pale as the background.
+
+    A low threshold keeps white on white together but takes shadows along, so a lower one must be clearly better.
+    """
+    noise = float(np.median(distance[: int(0.03 * distance.shape[0]) + 2]))
+    mask, pale = _flooded(distance, max(3.0, noise * 2.2)), False
+    best = symmetry(mask) if _quality(mask) else 0.0
+    soft = blur(distance, 1.5)
+    for threshold in (2.4, 1.6, 1.0):
+        if best > 0.92 or threshold < 1.5 * noise:
+            break
+        other = closed(_flooded(soft, threshold), 3)
+        if _quality(other) and symmetry(other) > best + 0.03:
+            mask, best, pale = other, symmetry(other), True
+    return mask, pale
+
+
+def _watershed(image: Image, distance: Plane) -> Mask:
+    """Watershed (Meyer, 1992) between the border and what is surely garment: finds white on white by its outline."""
+    height, width = distance.shape
+    smooth = cv2.bilateralFilter(lab_of(image), 7, 12, 4)
+    edges = sum(
+        weight * np.hypot(*(cv2.Scharr(smooth[..., channel], cv2.CV_32F, dx, dy) for dx, dy in ((1, 0), (0, 1))))
+        for channel, weight in enumerate(_CHROMA_WEIGHT.tolist())
+    )
+    relief = np.clip(edges * 2, 0, 255).astype(np.uint8)
+    rim = max(2, int(0.012 * width))
+    inner = np.zeros(distance.shape, np.bool_)
+    inner[3 * rim : -3 * rim, 3 * rim : -3 * rim] = True
+    numbers, stats = components(erode(distance > 9, 2) & inner)
+    large = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] > height * width * 0.002) + 1
+    markers = np.where(np.isin(numbers, large), 2, 0).astype(np.int32)
+    markers[int(0.38 * height) : int(0.66 * height), int(0.42 * width) : int(0.58 * width)] = 2
+    markers[:rim], markers[-rim:], markers[:, :rim], markers[:, -rim:] = 1, 1, 1, 1
+    cv2.watershed(cv2.merge([relief] * 3), markers)
+    return largest_component(fill_holes(opened(markers == 2, 2)))
+
+
+def symmetry(mask: Mask) -> float:
+    """Overlap of a mask with its mirror image about its own middle, 0..1."""
+    columns = np.flatnonzero(mask.any(axis=0))
+    if len(columns) == 0:
+        return 0.0
+    weight = mask.sum(axis=0)
+    middle = float(np.interp(0.5, np.cumsum(weight) / weight.sum(), np.arange(len(weight))))
+    mirrored = np.roll(mask[:, ::-1], round(2 * middle - (mask.shape[1] - 1)), axis=1)
+    return float((mask & mirrored).sum() / max(1, (mask | mirrored).sum()))
+
+
+def _quality(mask: Mask) -> float:
+    """How much a mask looks like a whole garment: symmetric and without ragged bays."""
+    if not 0.03 < mask.mean() < 0.93:
+        return 0.0
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    outline = max(outlines, key=cv2.contourArea)
+    solidity = cv2.contourArea(outline) / max(1.0, cv2.contourArea(cv2.convexHull(outline)))
+    return 0.6 * symmetry(mask) + 0.4 * solidity
+
+
+def _sharpened(image: Image, mask: Mask) -> Mask:
+    """GrabCut in the rim: drops soft shadows that the flood took for garment."""
+    radius = max(3, image.shape[1] // 90)
+    sure, possible = erode(mask, radius), dilate(mask, radius)
+    if sure.sum() < 200:
+        return mask
+    trimap = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
+    trimap = np.where(sure, cv2.GC_FGD, np.where(possible, trimap, cv2.GC_BGD)).astype(np.uint8)
+    cv2.setRNGSeed(1)
+    cv2.grabCut(image, trimap, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
+    found = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
+    found = opened(fill_holes(found), 1) & mask
+    return found if found.sum() > 0.9 * mask.sum() else mask
+
+
+def _without_windows(mask: Mask, distance: Plane) -> Mask:
+    """Open what shows the background through the garment: between straps, in cut-outs."""
+    area = mask.sum()
+    numbers, stats = components(opened((distance < 2.6) & mask, 2))
+    result = mask.copy()
+    for number, (_, _, width, height, size) in list(enumerate(stats))[1:]:
+        if not (0.015 * area < size < 0.35 * area and size > 0.45 * width * height):
+            continue
+        window = numbers == number
+        if distance[window].std() < 1.2:
+            result &= ~dilate(window, 2)
+    return result
+
+
+def cut_out(image: Image) -> Cutout:
+    """The mask of the one garment that lies or hangs before a plain background."""
+    lab = lab_of(image)
+    distance = _background_distance(lab)
+    mask, pale = _best_flood(distance)
+    other = _watershed(image, distance) if symmetry(mask) < 0.85 else mask
+    if _quality(other) > _quality(mask) + 0.08:
+        mask, pale = other, True
+    mask = _sharpened(image, mask)
+    if not pale:
+        mask = _without_windows(mask, distance)
+    mask = largest_component(mask)
+    return Cutout(mask, symmetry(mask))
+
+
+def _thin_edge(cloth: Image, mask: Mask, alpha: Plane) -> Plane:
+    """Alpha in the rim by the colour line between garment and background: drops shadows and pale fringes.
+
+    The matting equation with foreground and background colours extrapolated from both sides of the rim.
+    """
+    radius = max(6, cloth.shape[1] // 56)
+    inner, outer = erode(mask, radius), ~dilate(mask, radius)
+    half = (cloth.shape[1] // 2, cloth.shape[0] // 2)
+    small = resize_image(cloth, half).astype(np.float32)
+    size = size_of(cloth)
+    front = resize_plane(push_pull(small, resize_mask(inner, half).astype(np.float32)), size)
+    back = resize_plane(push_pull(small, resize_mask(outer, half).astype(np.float32)), size)
+    along = front - back
+    contrast = (along**2).sum(axis=2)
+    share = ((cloth.astype(np.float32) - back) * along).sum(axis=2) / np.maximum(contrast, 1)
+    share = blur(np.clip(share, 0, 1), 1.2)
+    trust = np.clip((np.sqrt(contrast) - 45) / 40, 0, 1) * ~inner
+    result: Plane = alpha * (1 - trust) + np.minimum(alpha, np.clip((share - 0.35) / 0.4, 0, 1)) * trust
+    return result
+
+
+def cloth_of(picture: Image, mask: Mask, long_side: int) -> Cloth:
+    """The garment at drawing resolution, its edge softened and its colours bled outwards."""
+    scale = min(long_side, max(picture.shape[:2])) / max(mask.shape)
+    size = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
+    image = resize_image(picture, size)
+    alpha = resize_plane(mask.astype(np.float32), size)
+    alpha = np.clip((blur(alpha, 0.8 * scale) - 0.5) * 2.2, 0, 1)  # the steep ramp pulls the edge in by a pixel
+    alpha = _thin_edge(image, alpha > 0.5, alpha)
+    solid = alpha > 0.95
+    bled = push_pull(image.astype(np.float32), solid.astype(np.float32))
+    colours = np.where(solid[..., None], image, bled).astype(np.float32)
+    return Cloth(colours, alpha, scale)
+
+
+def feathered(mask: Mask, size: tuple[int, int], sigma: float) -> Plane:
+    """A work-frame mask at drawing size with a soft edge."""
+    return soften(resize_mask(mask, size), sigma)

@@ -1,0 +1,111 @@
+"""Drawing the fitted garment's parts onto the canvas."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from services.tryon.engines.local.arrays import (
+    Colours,
+    Mask,
+    Plane,
+    blur,
+    dilate,
+    erode,
+    resize_mask,
+    sample,
+    size_of,
+    soften,
+)
+from services.tryon.engines.local.canvas import Canvas
+from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.garment import Garment
+from services.tryon.engines.local.neckline import neck_opening
+from services.tryon.engines.local.shapes import polygon
+from services.tryon.engines.local.warp import Fitting, Part
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A drawn piece of the garment."""
+
+    sign: int  # 0 torso, -1 left sleeve, 1 right sleeve
+    colours: Colours
+    alpha: Plane
+
+
+@dataclass(frozen=True)
+class DrawnGarment:
+    """All pieces on the canvas."""
+
+    torso: Layer
+    sleeves: tuple[Layer, ...]
+    opening: Plane  # the neck opening, where the garment's inner back must not be drawn
+
+    @property
+    def cover(self) -> Plane:
+        """What the garment covers, 0..1."""
+        return np.maximum.reduce([layer.alpha for layer in (self.torso, *self.sleeves)])
+
+    @property
+    def sleeve_cover(self) -> Plane:
+        """What the sleeves cover, 0..1."""
+        return np.maximum.reduce([np.zeros_like(self.torso.alpha), *(layer.alpha for layer in self.sleeves)])
+
+
+def _part_matte(part: Part, size: tuple[int, int]) -> Plane:
+    """The part's share of the cloth: the torso runs on under the sleeves, sleeves end at a crisp seam."""
+    grown = dilate(part.mask, 7 if part.sign == 0 else 2)
+    return blur(resize_mask(grown, size).astype(np.float32), 1.0)
+
+
+def _enlarged_map(canvas: Canvas, part: Part, scale: float) -> tuple[Plane, Plane, Mask]:
+    """The part's backward map in cloth pixels on the canvas, and where it is valid."""
+    across, down = (np.ascontiguousarray(canvas.window(plane)) for plane in (part.across, part.down))
+    valid = across >= 0
+    known = valid.astype(np.float32)
+    filled = push_pull(np.dstack([across, down, across]).astype(np.float32), known)
+    enlarged = cv2.resize(filled[..., :2], canvas.size, interpolation=cv2.INTER_LINEAR)
+    inner = cv2.resize(erode(valid, 1).astype(np.float32), canvas.size, interpolation=cv2.INTER_LINEAR)
+    offset = (scale - 1) / 2
+    return enlarged[..., 0] * scale + offset, enlarged[..., 1] * scale + offset, inner > 0.99
+
+
+def _draw(canvas: Canvas, garment: Garment, part: Part, opening: Plane) -> tuple[Layer, Plane]:
+    across, down, valid = _enlarged_map(canvas, part, garment.cloth.scale)
+    colours = cv2.remap(garment.cloth.colours, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    matte = _part_matte(part, size_of(garment.cloth.alpha))
+    alpha = sample(garment.cloth.alpha, across, down) * sample(matte, across, down) * valid
+    seen = sample(opening, across, down) if part.sign == 0 else np.zeros_like(alpha)
+    layer = Layer(part.sign, np.clip(colours, 0, 255).astype(np.float32), (alpha * (1 - seen)).astype(np.float32))
+    return layer, (alpha * seen).astype(np.float32)
+
+
+def _armhole_clip(canvas: Canvas, fitting: Fitting, sign: int) -> Plane:
+    """Where a sleeve may be drawn: outside the line from shoulder to armpit, and on the arm itself.
+
+    The rest of it would cover the chest: cloth that really bunches up under the arm.
+    """
+    index = 0 if sign < 0 else 1
+    plan, skeleton = fitting.plans[index], canvas.body.skeleton
+    far = np.array([sign * 3.0 * skeleton.unit, 0.0])
+    up = np.array([0.0, -skeleton.unit])
+    below = plan.armpit + np.array([0.0, 3.0 * skeleton.unit])
+    corners = [plan.shoulder + up, plan.shoulder, plan.armpit, below, below + far, plan.shoulder + up + far]
+    allowed = polygon(canvas.size, [canvas.place(corner) for corner in corners])
+    limb = skeleton.limbs[index]
+    start = limb.shoulder + (limb.elbow - limb.shoulder) * 0.5
+    arm = canvas.limb(start, limb.elbow, 0.15, 0.15) | canvas.limb(limb.elbow, limb.wrist, 0.15, 0.15)
+    return soften(allowed | arm, 1.5 * canvas.scale)
+
+
+def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGarment:
+    """Every part of the garment as it lies on the body."""
+    opening = neck_opening(garment.landmarks.neckline, size_of(garment.cloth.alpha), garment.cloth.scale)
+    drawn = [_draw(canvas, garment, part, opening) for part in fitting.parts]
+    layers = [layer for layer, _ in drawn]
+    layers[1:] = [
+        Layer(layer.sign, layer.colours, layer.alpha * _armhole_clip(canvas, fitting, layer.sign))
+        for layer in layers[1:]
+    ]
+    return DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1])

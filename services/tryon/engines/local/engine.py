@@ -1,0 +1,168 @@
+"""The engine's face: a photo of a person and one of a garment in, a picture of the person wearing it out."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+
+from services.tryon.engines.local.arrays import Image
+from services.tryon.engines.local.body import body_of
+from services.tryon.engines.local.canvas import open_canvas
+from services.tryon.engines.local.check import LEAST_SCORE, judge
+from services.tryon.engines.local.compose import compose
+from services.tryon.engines.local.drawing import draw_garment
+from services.tryon.engines.local.garment import Garment, read_garment, wearer_in
+from services.tryon.engines.local.landmarks import NotATop
+from services.tryon.engines.local.models import Models
+from services.tryon.engines.local.parse import understand
+from services.tryon.engines.local.pictures import OutputFormat, read_picture, write_picture
+from services.tryon.engines.local.pose import Pose, find_pose
+from services.tryon.engines.local.problems import Canceled, InputProblem, ResultNotGoodEnough
+from services.tryon.engines.local.refuse import flat_garment_problems, person_problems, unsupported
+from services.tryon.engines.local.repair import take_off
+from services.tryon.engines.local.warp import fit
+
+__all__ = ["Canceled", "InputProblem", "LocalEngine", "Options", "Picture", "ResultNotGoodEnough"]
+
+_CLOTH_SIDE = 1280  # pixels of the garment's picture that are kept
+_CHECK_SIDE = 1024
+
+Progress = Callable[[str, float], None]
+
+
+def ignore(_step: str, _fraction: float) -> None:
+    """A progress callback that does nothing."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a caller may choose."""
+
+    category: Literal["auto", "tops", "bottoms", "onePieces"] = "auto"
+    garment_photo_type: Literal["auto", "flatLay", "model"] = "auto"
+    seed: int = 0  # of the grain in repaired places
+    output_format: OutputFormat = "jpeg"
+    max_side: int = 1536  # pixels
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished picture."""
+
+    data: bytes
+    content_type: str
+    width: int
+    height: int
+    score: float  # the self-check's, 0..1
+
+
+class LocalEngine:
+    """Puts tops on people. One instance works on one pair at a time; processes give parallelism."""
+
+    def __init__(self, model_dir: Path, threads: int = 2) -> None:
+        """Remember where the models are; `prepare` loads them. `threads` bounds the cores one picture uses."""
+        self._model_dir = model_dir
+        self._threads = threads
+        self._models: Models | None = None
+
+    def prepare(self) -> None:
+        """Load the models. Raises FileNotFoundError when they have not been fetched."""
+        if self._models is None:
+            cv2.setNumThreads(self._threads)
+            self._models = Models(self._model_dir, self._threads)
+
+    def generate(self, person: bytes, garment: bytes, options: Options, progress: Progress = ignore) -> Picture:
+        """The person wearing the garment.
+
+        `progress` gets a step's name and a fraction 0..1 and may raise Canceled. Raises InputProblem when a picture
+        cannot be used and ResultNotGoodEnough when the result is not worth showing.
+        """
+        progress("reading", 0.0)
+        if options.category in ("bottoms", "onePieces"):
+            raise unsupported(options.category)
+        photo = read_picture(person, "person", options.max_side)
+        outfit = read_picture(garment, "garment", 2 * _CLOTH_SIDE)
+        result, score = self._dress(photo, outfit, options, progress)
+        progress("writing", 0.97)
+        data, content_type = write_picture(result, options.output_format)
+        progress("done", 1.0)
+        return Picture(data, content_type, result.shape[1], result.shape[0], score)
+
+    def _dress(self, photo: Image, outfit: Image, options: Options, progress: Progress) -> tuple[Image, float]:
+        models = self._loaded()
+        progress("finding the person", 0.05)
+        pose = self._usable_pose(photo)
+        progress("reading the person", 0.10)
+        person = understand(models, photo, pose, lambda: progress("reading the person", 0.2))
+        progress("measuring the body", 0.30)
+        body = body_of(person)
+        progress("reading the garment", 0.35)
+        worn = self._usable_garment(outfit, options, lambda: progress("reading the garment", 0.5))
+        progress("fitting the garment", 0.60)
+        fitting = fit(worn, body)
+        progress("drawing the garment", 0.68)
+        canvas = open_canvas(photo, person, body, fitting)
+        drawn = draw_garment(canvas, worn, fitting)
+        progress("taking the old garment off", 0.76)
+        repaired = take_off(canvas, drawn.cover, fitting, options.seed)
+        progress("putting the garment on", 0.85)
+        composed = compose(canvas, fitting, drawn, repaired)
+        result = photo.copy()
+        left, top, right, bottom = canvas.box
+        result[top:bottom, left:right] = composed.image
+        progress("checking the result", 0.92)
+        verdict = judge(models, pose, worn, canvas, fitting, drawn, composed, result, canvas.unit)
+        if verdict.score < LEAST_SCORE:
+            raise ResultNotGoodEnough(verdict.score, verdict.problems)
+        return result, verdict.score
+
+    def check(self, person: bytes | None, garment: bytes | None) -> list[InputProblem]:
+        """Everything that can be told quickly to be wrong with one or both pictures."""
+        problems: list[InputProblem] = []
+        for data, look in ((person, self._person_problems), (garment, self._garment_problems)):
+            if data is not None:
+                try:
+                    problems.extend(look(data))
+                except InputProblem as problem:
+                    problems.append(problem)
+        return problems
+
+    def _person_problems(self, data: bytes) -> Iterator[InputProblem]:
+        photo = read_picture(data, "person", _CHECK_SIDE)
+        return person_problems(find_pose(self._loaded(), photo), photo.shape[1], photo.shape[0])
+
+    def _garment_problems(self, data: bytes) -> Iterator[InputProblem]:
+        outfit = read_picture(data, "garment", _CHECK_SIDE)
+        if wearer_in(self._loaded(), outfit, "auto") is not None:
+            return
+        found = list(flat_garment_problems(outfit))
+        yield from found
+        if not found:
+            try:
+                read_garment(self._loaded(), outfit, None, 320)
+            except NotATop as other:
+                yield unsupported(other.kind)
+
+    def _usable_pose(self, photo: Image) -> Pose:
+        pose = find_pose(self._loaded(), photo)
+        for problem in person_problems(pose, photo.shape[1], photo.shape[0]):
+            raise problem
+        assert pose is not None  # noqa: S101 - a missing pose is the first of the problems
+        return pose
+
+    def _usable_garment(self, outfit: Image, options: Options, pause: Callable[[], None]) -> Garment:
+        wearer = wearer_in(self._loaded(), outfit, options.garment_photo_type)
+        if wearer is None:
+            for problem in flat_garment_problems(outfit):
+                raise problem
+        try:
+            return read_garment(self._loaded(), outfit, wearer, _CLOTH_SIDE, pause)
+        except NotATop as other:
+            raise unsupported(other.kind) from other
+
+    def _loaded(self) -> Models:
+        self.prepare()
+        assert self._models is not None  # noqa: S101 - prepare either loads or raises
+        return self._models

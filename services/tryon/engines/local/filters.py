@@ -1,0 +1,77 @@
+"""Edge-preserving and hole-filling filters."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from services.tryon.engines.local.arrays import Colours, Image, Plane, resize_plane, size_of
+
+
+def _box(plane: npt.NDArray[np.float32], radius: int) -> npt.NDArray[np.float32]:
+    side = 2 * radius + 1
+    return cv2.boxFilter(plane, -1, (side, side), borderType=cv2.BORDER_REFLECT).astype(np.float32, copy=False)
+
+
+class GuidedFilter:
+    """Makes mattes follow the edges of a colour picture.
+
+    He, Sun, Tang: Guided Image Filtering (2013), with the subsampling of He and Sun: Fast Guided Filter (2015): the
+    linear model is fitted on a smaller copy and applied at full size. The inverse of the 3x3 colour covariance is
+    written out, because a batched solver takes twenty times as long; it is made once for all mattes of a picture.
+    """
+
+    def __init__(self, guide: Image, radius: float, smoothness: float, subsampling: int = 1) -> None:
+        """`radius` in pixels of the guide; `smoothness` is the variance (0..1 scale) that counts as no edge."""
+        self._full: Colours = guide.astype(np.float32) * np.float32(1 / 255)
+        width, height = size_of(guide)
+        self._small_size = (max(1, width // subsampling), max(1, height // subsampling))
+        self._radius = max(1, round(radius / subsampling))
+        self._small = resize_plane(self._full, self._small_size)
+        self._mean = _box(self._small, self._radius)
+        self._inverse = self._inverse_covariance(smoothness)
+
+    def _inverse_covariance(self, smoothness: float) -> npt.NDArray[np.float32]:
+        guide, mean = self._small, self._mean
+        pairs = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+        products = [_box(guide[..., i] * guide[..., j], self._radius) for i, j in pairs]
+        rr, rg, rb, gg, gb, bb = (
+            product - mean[..., i] * mean[..., j] + (smoothness if i == j else 0.0)
+            for product, (i, j) in zip(products, pairs, strict=True)
+        )
+        c0, c1, c2 = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
+        c3, c4, c5 = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
+        determinant = rr * c0 + rg * c1 + rb * c2
+        inverse: npt.NDArray[np.float32] = np.stack([c0, c1, c2, c3, c4, c5]) / determinant
+        return inverse
+
+    def __call__(self, matte: Plane) -> Plane:
+        """The matte, 0..1, of the guide's size; the one given may be of any size."""
+        matte = resize_plane(matte, self._small_size)
+        mean = _box(matte, self._radius)
+        covariance = _box(self._small * matte[..., None], self._radius) - self._mean * mean[..., None]
+        r, g, b = covariance[..., 0], covariance[..., 1], covariance[..., 2]
+        c0, c1, c2, c3, c4, c5 = self._inverse
+        slope = np.stack([c0 * r + c1 * g + c2 * b, c1 * r + c3 * g + c4 * b, c2 * r + c4 * g + c5 * b], axis=-1)
+        offset = mean - (slope * self._mean).sum(axis=2)
+        model = _box(np.dstack([slope, offset]), self._radius)
+        model = resize_plane(model, size_of(self._full))
+        result: Plane = (model[..., :3] * self._full).sum(axis=2) + model[..., 3]
+        return np.clip(result, 0.0, 1.0)
+
+
+def push_pull(colours: Colours, known: Plane) -> Colours:
+    """Fill what is not known with smooth surroundings; known pixels keep their colour.
+
+    `known` is a weight 0..1. Pull averages into a pyramid, push fills from it (Gortler et al.: The Lumigraph, 1996).
+    """
+    sums, weights = [colours * known[..., None]], [known]
+    while min(weights[-1].shape) > 2:
+        sums.append(cv2.pyrDown(sums[-1]).astype(np.float32, copy=False))
+        weights.append(cv2.pyrDown(weights[-1]).astype(np.float32, copy=False))
+    filled: Colours = sums[-1] / np.maximum(weights[-1], 1e-6)[..., None]
+    for total, weight in zip(sums[-2::-1], weights[-2::-1], strict=True):
+        coarse = resize_plane(filled, size_of(weight))
+        trust = np.clip(weight, 0.0, 1.0)[..., None]
+        here = total / np.maximum(weight, 1e-6)[..., None]
+        filled = here * trust + coarse * (1 - trust)
+    return filled

@@ -1,0 +1,140 @@
+"""Where the front of a garment's neck opening runs."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from services.tryon.engines.local.arrays import (
+    Colours,
+    Image,
+    Indices,
+    Mask,
+    Plane,
+    Points,
+    Vector,
+    blur,
+    erode,
+    lab_of,
+    sample,
+)
+
+_ANGLES = np.linspace(0, np.pi, 61)
+_DEPTHS = np.arange(0.10, 1.35, 0.025)  # of half the collar's width
+_FIRST, _LAST = 4, len(_ANGLES) - 5  # the outermost rays run along the shoulder seam
+_FULL_CONTRAST = 36.0  # Lab distance that counts as a certain edge
+_BEND = 0.13  # cost of one depth step from ray to ray
+
+
+@dataclass(frozen=True)
+class Neckline:
+    """A polyline from the left collar point to the right one.
+
+    `kind` says where it comes from: the silhouette dips there, an edge was found inside it, or a usual scoop.
+    """
+
+    points: Points
+    kind: Literal["outline", "edge", "default"]
+
+
+def _contrast(lab: Colours, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], step: Vector) -> Plane:
+    """Edge strength 0..1 across positions, in a direction."""
+    difference = sample(lab, x + step[0], y + step[1]) - sample(lab, x - step[0], y - step[1])
+    size = np.linalg.norm(difference * np.array([1, 1.3, 1.3], np.float32), axis=2)
+    result: Plane = (np.minimum(size, _FULL_CONTRAST) / _FULL_CONTRAST).astype(np.float32)
+    return result
+
+
+def _cheapest_path(cost: Plane) -> tuple[Indices, float]:
+    """The depth index of each ray with the least cost plus bending (dynamic programming), and its mean score."""
+    depths = np.arange(len(cost))
+    bending = np.abs(depths[:, None] - depths[None]) * _BEND
+    total, back = cost[:, _FIRST].copy(), np.zeros(cost.shape, np.intp)
+    for ray in range(_FIRST + 1, _LAST + 1):
+        reach = total[None, :] + bending
+        back[:, ray] = reach.argmin(axis=1)
+        total = reach.min(axis=1) + cost[:, ray]
+    path = [int(total.argmin())]
+    for ray in range(_LAST, _FIRST, -1):
+        path.append(int(back[path[-1], ray]))
+    return np.array(path[::-1]), 1 - float(total.min()) / (_LAST - _FIRST + 1)
+
+
+
+def _below_collar_band(cost: Plane, path: Indices) -> Indices:
+    """The path, or the lower edge of the ribbed band that it is the upper edge of."""
+    lower = cost.copy()
+    whole = np.concatenate([[path[0]] * _FIRST, path, [path[-1]] * (len(_ANGLES) - 1 - _LAST)])
+    lower[np.arange(len(cost))[:, None] >= whole[None] - 3] = 1.6
+    higher, score = _cheapest_path(lower)
+    near = float(np.mean(path - higher)) * 0.025 < 0.42
+    return higher if score > 0.45 and near else path
+
+
+def _vee(lab: Colours, left: Vector, right: Vector, deepest: float) -> tuple[Points, float]:
+    """The best V with slightly hollow sides, and its edge strength 0..1."""
+    centre, half = (left + right) / 2, float(right[0] - left[0]) / 2
+    along = np.linspace(0, 1, 30)
+    best: tuple[Points, float] = (np.stack([left, right]), 0.0)
+    for depth in np.arange(0.9, min(2.8, deepest / max(half, 1)), 0.05):
+        for hollow in (0.0, 0.12, 0.25):
+            down = centre[1] + depth * half * (along + hollow * along * (1 - along))
+            strengths = []
+            for sign in (-1, 1):
+                across = np.array([depth, -sign * -1.0]) / np.hypot(depth, 1) * max(2.0, half * 0.04)
+                x = centre[0] + sign * half * (1 - along)
+                strengths.append(_contrast(lab, x[None], down[None], across)[0, 3:])
+            score = 0.6 * min(float(s.mean()) for s in strengths)
+            score += 0.4 * min(float(np.percentile(s, 25)) for s in strengths)
+            if score > best[1]:
+                sides = [np.stack([centre[0] + sign * half * (1 - along), down], axis=1) for sign in (-1, 1)]
+                best = (np.concatenate([sides[0], sides[1][::-1]]), score)
+    return best
+
+
+def find_neckline(image: Image, mask: Mask, left: Vector, right: Vector, armpit_height: float) -> Neckline:
+    """The front neckline between two collar points; `armpit_height` is the row of the armpits."""
+    width = float(right[0] - left[0])
+    columns = np.arange(int(left[0]), int(right[0]) + 1)
+    tops = mask[:, columns].argmax(axis=0).astype(np.float64)
+    base = left[1] + (right[1] - left[1]) * (columns - left[0]) / max(1.0, width)
+    if width < 8 or np.percentile(tops - base, 90) > 0.42 * width / 2:
+        return Neckline(np.stack([columns, tops], axis=1).astype(np.float64), "outline")
+    lab = blur(lab_of(image), 1.0)
+    half, centre = width / 2, (left[0] + right[0]) / 2
+    x = np.repeat((centre - np.cos(_ANGLES) * half)[None], len(_DEPTHS), axis=0)
+    chord = left[1] + (right[1] - left[1]) * (1 - np.cos(_ANGLES)) / 2
+    y = chord[None] + np.sin(_ANGLES)[None] * _DEPTHS[:, None] * half
+    edges = _contrast(lab, x, y, np.array([0.0, max(2.0, width * 0.02)]))
+    inside = sample(erode(mask, 3).astype(np.float32), x, y) > 0.5
+    usual = 0.12 * np.abs(_DEPTHS - 0.75) * (_DEPTHS < 0.75) + 0.10 * np.maximum(_DEPTHS - 1.1, 0)
+    cost = (1 - np.where(inside, edges, 0) + usual[:, None]).astype(np.float32)
+    path, score = _cheapest_path(cost)
+    vee, vee_score = _vee(lab, left, right, (armpit_height - centre_height(left, right)) * 1.05)
+    if vee_score > max(0.55, score):
+        return Neckline(vee, "edge")
+    if score <= 0.34:
+        return Neckline(np.stack([x[0], chord + np.sin(_ANGLES) * 0.42 * half], axis=1), "default")
+    if score > 0.5:
+        path = _below_collar_band(cost, path)
+    depths = np.convolve(np.pad(_DEPTHS[path], 2, "edge"), np.ones(5) / 5, "valid")
+    rays = slice(_FIRST, _LAST + 1)
+    points = np.stack([x[0, rays], chord[rays] + np.sin(_ANGLES[rays]) * depths * half], axis=1)
+    return Neckline(np.concatenate([left[None], points, right[None]]), "edge")
+
+
+def centre_height(left: Vector, right: Vector) -> float:
+    """The row midway between two points."""
+    return float(left[1] + right[1]) / 2
+
+
+def neck_opening(neckline: Neckline, size: tuple[int, int], scale: float) -> Plane:
+    """What shows through the neck opening, 0..1: the inner back of a garment that lies flat. `scale` draws it larger."""
+    opening = np.zeros((size[1], size[0]), np.uint8)
+    if neckline.kind != "outline":
+        line = neckline.points * scale
+        above = np.array([[line[-1, 0], 0.0], [line[0, 0], 0.0]])
+        cv2.fillPoly(opening, [np.round(np.concatenate([line, above])).astype(np.int32)], 1)
+    return blur(opening.astype(np.float32), 1.2)

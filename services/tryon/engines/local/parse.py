@@ -1,0 +1,319 @@
+"""What each pixel of a person is: background, skin, hair, upper garment, lower garment.
+
+No parsing network is at hand under a usable licence. This multiplies where things are on a body of this pose (priors)
+with how likely their colours are (histograms learnt from safe places of the same picture), twice, and lets the guided
+filter bring the answer to the picture's edges.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from services.tryon.engines.local.arrays import (
+    Colours,
+    Image,
+    Mask,
+    Plane,
+    Vector,
+    blur,
+    components,
+    dilate,
+    distance_inside,
+    erode,
+    lab_of,
+    largest_component,
+    opened,
+    resize_image,
+    resize_plane,
+    size_of,
+    soften,
+)
+from services.tryon.engines.local.colours import ColourHistogram, SkinModel, bins_of, skin_from
+from services.tryon.engines.local.filters import GuidedFilter
+from services.tryon.engines.local.models import Models
+from services.tryon.engines.local.pose import Pose, selfie_mask
+from services.tryon.engines.local.shapes import capsule, unit
+from services.tryon.engines.local.skeleton import Skeleton, skeleton_of
+
+WORK_SIDE = 640  # long side, in pixels, of the frame in which pictures are understood
+
+# Parts of the face mesh that are not skin: eyes, mouth, eyebrows.
+_FEATURES = (
+    [33, 160, 158, 133, 153, 144],
+    [362, 385, 387, 263, 373, 380],
+    [61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91],
+    [70, 63, 105, 66, 107, 55, 65, 52, 53, 46],
+    [300, 293, 334, 296, 336, 285, 295, 282, 283, 276],
+)
+
+
+class Label(IntEnum):
+    """The classes of a pixel."""
+
+    BACKGROUND = 0
+    SKIN = 1
+    HAIR = 2
+    TOP = 3
+    BOTTOM = 4
+
+
+_CLASSES = (Label.SKIN, Label.HAIR, Label.TOP, Label.BOTTOM)
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Where the parts of a body are, from its joints alone."""
+
+    upper_arms: Mask
+    forearms: Mask
+    hands: Mask
+    neck: Mask
+    face: Mask
+    face_distance: Plane  # pixels from the face
+    along: Plane  # 0 at the shoulders' height, 1 at the hips'
+
+    @property
+    def arms(self) -> Mask:
+        """Arms with hands."""
+        return self.upper_arms | self.forearms | self.hands
+
+
+@dataclass(frozen=True)
+class Person:
+    """A picture of a person, understood, in the work frame."""
+
+    image: Image
+    scale: float  # work frame's pixels per pixel of the picture
+    skeleton: Skeleton
+    pose: Pose
+    labels: npt.NDArray[np.uint8]
+    alpha: Plane  # 0..1, the whole person
+    regions: Regions
+    skin: SkinModel  # of the face
+    body_skin: Vector  # Lab, of neck and arms
+
+    @property
+    def inside(self) -> Mask:
+        """The person's silhouette."""
+        return self.alpha > 0.5
+
+    def is_label(self, label: Label) -> Mask:
+        """Where a class is."""
+        return self.labels == label
+
+
+def _silhouette(models: Models, image: Image, pose: Pose) -> Plane:
+    """The person's matte: two networks' masks, GrabCut (Rother et al., 2004) in the doubtful rim, guided filter."""
+    from_pose = resize_plane(pose.silhouette, size_of(image))
+    near_pose = dilate(from_pose > 0.2, 20)
+    likely = np.maximum(from_pose, selfie_mask(models, image) * near_pose)
+    half = (image.shape[1] * 2 // 3, image.shape[0] * 2 // 3)
+    small, likely_small = resize_image(image, half), resize_plane(likely, half)
+    sure, possible = erode(likely_small > 0.8, 3), dilate(likely_small > 0.3, 5)
+    trimap = np.where(likely_small > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
+    trimap = np.where(sure, cv2.GC_FGD, np.where(possible, trimap, cv2.GC_BGD)).astype(np.uint8)
+    if sure.any() and not possible.all():
+        cv2.setRNGSeed(1)
+        cv2.grabCut(small, trimap, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
+    mask = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
+    return GuidedFilter(image, 4, 1e-4)(largest_component(mask).astype(np.float32))
+
+
+def _regions(skeleton: Skeleton, face: Mask) -> Regions:
+    size, measure = skeleton.size, skeleton.unit
+    upper, fore, hands = (np.zeros((size[1], size[0]), np.bool_) for _ in range(3))
+    for limb in skeleton.limbs:
+        upper |= capsule(size, limb.shoulder, limb.elbow, measure * 0.17)
+        fore |= capsule(size, limb.elbow, limb.wrist, measure * 0.14)
+        hands |= capsule(size, limb.wrist, limb.fingertip, measure * 0.15)
+    columns, rows = np.meshgrid(np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32))
+    axis, neck = skeleton.down, skeleton.neck
+    along = ((columns - neck[0]) * axis[0] + (rows - neck[1]) * axis[1]) / skeleton.torso
+    distance = distance_inside(~face)
+    return Regions(upper, fore, hands, skeleton.neck_mask(), face, distance, along.astype(np.float32))
+
+
+def _priors(skeleton: Skeleton, where: Regions) -> dict[Label, Plane]:
+    """How likely each class is at each place, whatever its colour."""
+    measure, height, along = skeleton.unit, skeleton.face_height, where.along
+    torso = skeleton.torso_mask(1.15, 1.9, -0.06, 1.05)
+    arm_soft, fore_soft = soften(where.upper_arms, measure * 0.05), soften(where.forearms, measure * 0.05)
+    hand_soft = soften(where.hands, measure * 0.04)
+
+    top = soften(torso, measure * 0.06) + 0.8 * arm_soft + 0.5 * fore_soft + 0.12 * hand_soft
+    top = np.clip(top, 0.01, 1) * np.clip(1 - (along - 1) / 0.45, 0.02, 1) * np.where(along > 0.62, 0.85, 1)
+    top *= np.clip((where.face_distance - height * 0.1) / (height * 0.22), 0.01, 1)
+    top *= np.where(where.neck & (along < -0.1), 0.45, 1)
+
+    bottom = np.clip((along - 0.45) / 0.45, 0.005, 1) * np.where(where.hands, 0.5, 1)
+    bottom *= np.where(where.forearms & ~torso, 0.3, 1)
+
+    skin = 0.3 * soften(where.arms, measure * 0.05) + 0.5 * hand_soft + 0.12
+    skin = np.maximum(skin, soften(where.neck, height * 0.06) * 0.9)
+    chest = skeleton.torso_mask(1, 1, -0.3, 0.5)
+    skin = np.maximum(skin, np.clip(0.55 - 0.55 * np.maximum(along, 0) / 0.35, 0, 1) * chest)
+    skin = np.where(where.face, 1, skin)
+
+    hair = _hair_prior(skeleton, where)
+    priors = {Label.SKIN: skin, Label.HAIR: hair, Label.TOP: top, Label.BOTTOM: bottom}
+    return {label: np.clip(prior, 1e-4, 1).astype(np.float32) for label, prior in priors.items()}
+
+
+def _hair_prior(skeleton: Skeleton, where: Regions) -> Plane:
+    measure, height, chin = skeleton.unit, skeleton.face_height, skeleton.chin
+    rows = np.arange(skeleton.size[1], dtype=np.float32)[:, None]
+    columns = np.arange(skeleton.size[0], dtype=np.float32)[None]
+    middle = (skeleton.chin + skeleton.forehead) / 2
+    hair = np.exp(-np.maximum(where.face_distance - height * 0.05, 0) / (height * 0.42))
+    hair = hair * np.clip(1.15 - (rows - chin[1]) / (measure * 0.9), 0, 1)
+    hair = hair * np.where((columns - middle[0]) ** 2 < (height * 1.15) ** 2, 1, 0.15)
+    hair = hair * np.where(where.face, 0.15, 1) * np.where(where.neck & (rows > chin[1]), 0.25, 1)
+    result: Plane = hair.astype(np.float32)
+    return result
+
+
+def _face_skin(skeleton: Skeleton, lab: Colours, inside: Mask) -> SkinModel:
+    """The skin's colour from cheeks, nose and forehead."""
+    face = skeleton.face_mask()
+    cheeks = erode(face, 2)
+    cheeks = cheeks if cheeks.sum() >= 60 else face
+    if skeleton.has_face:
+        features = np.zeros(face.shape, np.uint8)
+        for numbers in _FEATURES:
+            hull = cv2.convexHull(skeleton.face[numbers].astype(np.int32))
+            cv2.fillConvexPoly(features, hull, 1)
+        cheeks = cheeks & ~dilate(features > 0, 1)
+    seen = cheeks & inside
+    seen = seen if seen.sum() >= 30 else cheeks
+    return skin_from(lab, seen if seen.any() else inside, (16, 4.5, 5.5))
+
+
+def _seeds(skeleton: Skeleton, where: Regions, inside: Mask, likeness: Plane) -> dict[Label, Mask]:
+    """Places that show a class almost surely."""
+    top = skeleton.torso_mask(0.72, 0.8, 0.16, 0.62) & inside & ~dilate(where.forearms | where.hands, 1)
+    clothed = top & (likeness < 0.25)
+    if clothed.sum() > 0.4 * top.sum():  # otherwise the garment itself may be skin-coloured
+        top = clothed
+    bottom = (where.along > 1.08) & inside & ~(where.forearms | where.hands)
+    covered = bottom & (likeness < 0.3)
+    bottom = covered if covered.sum() > 100 else bottom
+    return {Label.TOP: top, Label.BOTTOM: bottom, Label.HAIR: _hair_seed(skeleton, where, inside, likeness)}
+
+
+def _hair_seed(skeleton: Skeleton, where: Regions, inside: Mask, likeness: Plane) -> Mask:
+    height, top = skeleton.face_height, skeleton.forehead
+    up = unit(top - skeleton.chin)
+    rows = np.arange(skeleton.size[1], dtype=np.float32)[:, None] - top[1]
+    columns = np.arange(skeleton.size[0], dtype=np.float32)[None] - top[0]
+    above, aside = columns * up[0] + rows * up[1], np.abs(columns * up[1] - rows * up[0])
+    crown = (above > height * 0.04) & (above < height * 0.6) & (aside < height * 0.6) & inside
+    crown &= where.face_distance > height * 0.03
+    hair = crown & (likeness < 0.35)
+    bald = hair.sum() <= max(25, 0.1 * crown.sum())
+    return np.zeros_like(hair) if bald else hair
+
+
+class _Classifier:
+    """Posterior of the classes from priors and colours, learnt and applied in two rounds."""
+
+    def __init__(self, image: Image, skeleton: Skeleton, where: Regions, inside: Mask) -> None:
+        self._lab = lab_of(image)
+        self._bins = bins_of(self._lab)
+        self._inside, self._where = inside, where
+        self._filter = GuidedFilter(image, 5, 3e-4)
+        self._priors = {label: np.log(prior) for label, prior in _priors(skeleton, where).items()}
+        self.skin = _face_skin(skeleton, self._lab, inside)
+        self.body_skin = self.skin.colour
+        self._likeness = self.skin.likeness(self._lab)
+        self._densities: dict[Label, Plane] = {Label.SKIN: self.skin.log_density(self._lab)}
+        seeds = _seeds(skeleton, where, inside, self._likeness)
+        self._seen = [label for label, seed in seeds.items() if seed.sum() >= 30]
+        self._learn(seeds)
+
+    def _learn(self, examples: dict[Label, Mask]) -> None:
+        for label, mask in examples.items():
+            if label in self._seen and mask.sum() >= 30:
+                self._densities[label] = ColourHistogram(self._bins[mask])(self._bins)
+
+    def _posterior(self) -> npt.NDArray[np.float32]:
+        """Probabilities (4, height, width) of skin, hair, top and bottom."""
+        absent = np.full(self._inside.shape, -40, np.float32)
+        scores = np.stack(
+            [
+                np.clip(self._densities.get(label, absent), -22, 0) * 0.55 + self._priors[label]
+                for label in _CLASSES
+            ]
+        )
+        likely = np.exp(scores - scores.max(axis=0))
+        likely /= likely.sum(axis=0)
+        smooth = np.stack([self._filter(plane) for plane in likely])
+        result: npt.NDArray[np.float32] = smooth / (smooth.sum(axis=0) + 1e-6)
+        return result
+
+    def _learn_again(self, posterior: npt.NDArray[np.float32]) -> None:
+        best = posterior.argmax(axis=0)
+        sure = {
+            label: (best == index) & (posterior[index] > 0.8) & self._inside
+            for index, label in enumerate(_CLASSES)
+        }
+        self._learn({label: mask for label, mask in sure.items() if label is not Label.SKIN and mask.sum() > 80})
+        body = sure[Label.SKIN] & (self._where.arms | self._where.neck) & (self._likeness > 0.1)
+        if body.sum() > 60:
+            model = skin_from(self._lab, body, (14, 4, 5))
+            self.body_skin = model.colour
+            both = np.maximum(self._densities[Label.SKIN], model.log_density(self._lab) - 0.3)
+            self._densities[Label.SKIN] = both
+
+    def labels(self) -> npt.NDArray[np.uint8]:
+        """The class of each pixel."""
+        self._learn_again(self._posterior())
+        best = np.array(_CLASSES, np.uint8)[self._posterior().argmax(axis=0)]
+        return np.where(self._inside, best, np.uint8(Label.BACKGROUND)).astype(np.uint8)
+
+
+def _tidy(labels: npt.NDArray[np.uint8], where: Regions, top_prior: Plane) -> npt.NDArray[np.uint8]:
+    """Give specks back to what surrounds them: tops that hang nowhere, hair that touches no head."""
+    labels = labels.copy()
+    numbers, stats = components(opened(labels == Label.TOP, 1))
+    if len(stats) > 1:
+        areas = stats[1:, cv2.CC_STAT_AREA]
+        large = np.flatnonzero(areas > max(60, 0.03 * areas.max())) + 1
+        labels[(labels == Label.TOP) & ~np.isin(numbers, large)] = Label.SKIN
+    numbers, stats = components(labels == Label.HAIR)
+    touching = np.unique(numbers[dilate(where.face, 7)])
+    for number in set(range(1, len(stats))) - set(touching.tolist()):
+        stray = numbers == number
+        labels[stray] = Label.TOP if top_prior[stray].mean() > 0.3 else Label.SKIN
+    return labels
+
+
+def understand(models: Models, picture: Image, pose: Pose, pause: Callable[[], None] = lambda: None) -> Person:
+    """Segment the person with this pose. The result is in a frame whose long side is `WORK_SIDE` pixels.
+
+    `pause` is called between the parts of the work; what it raises ends it.
+    """
+    scale = WORK_SIDE / max(picture.shape[:2])
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    image = resize_image(picture, size)
+    skeleton = skeleton_of(pose, scale, size)
+    alpha = _silhouette(models, image, pose)
+    pause()
+    where = _regions(skeleton, skeleton.face_mask())
+    classifier = _Classifier(image, skeleton, where, alpha > 0.5)
+    pause()
+    labels = _tidy(classifier.labels(), where, blur(_priors(skeleton, where)[Label.TOP], 1))
+    return Person(
+        image=image,
+        scale=scale,
+        skeleton=skeleton,
+        pose=pose,
+        labels=labels,
+        alpha=alpha,
+        regions=where,
+        skin=classifier.skin,
+        body_skin=classifier.body_skin,
+    )

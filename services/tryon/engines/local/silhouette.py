@@ -1,0 +1,342 @@
+"""Fitting garment outlines to a mask: which kind of garment it is, and roughly where its corners are.
+
+Each kind is half a polygon right of the garment's axis. Local search moves its corners until the polygon covers the
+mask (analysis by synthesis); the garment's symmetry halves the unknowns and bridges what one side hides. A fit that
+stays bad says that the thing is no such garment.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from services.tryon.engines.local.arrays import Mask, Plane, Points, resize_plane
+from services.tryon.engines.local.shapes import run_at
+
+_FIT_HEIGHT = 120  # rows of the small mask that polygons are compared with
+_SUBPIXEL = 4  # fractional bits of OpenCV's polygon coordinates
+
+
+class Kind(Enum):
+    """What a garment is, as far as its outline tells."""
+
+    SLEEVED = "sleeved"
+    SLEEVELESS = "sleeveless"
+    TROUSERS = "trousers"
+
+
+# The corners of each kind from the axis at the top to the axis at the bottom; x is the distance from the axis.
+CORNERS: dict[Kind, tuple[str, ...]] = {
+    Kind.SLEEVED: ("neck", "collar", "shoulder", "bend", "cuff_outer", "cuff_inner", "armpit", "hem", "middle"),
+    Kind.SLEEVELESS: ("neck", "collar", "shoulder", "armhole", "armpit", "waist", "hem", "middle"),
+}
+_ON_AXIS = {"neck", "middle"}
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A fitted half polygon in pixels: x from the axis outwards, y down the picture."""
+
+    kind: Kind
+    corners: dict[str, npt.NDArray[np.float64]]
+    error: float  # area of the difference per area of the mask
+
+
+def mirror_axis(mask: Mask) -> float:
+    """The x about which a mask is most symmetric."""
+    rows, columns = np.nonzero(mask)
+    top, bottom = rows.min(), rows.max()
+    small = mask[top : bottom + 1 : 4]
+    first = float(np.median(columns))
+    reach = 0.12 * float(np.ptp(columns))
+
+    def overlap(axis: float) -> float:
+        mirrored = np.roll(small[:, ::-1], round(2 * axis - (mask.shape[1] - 1)), axis=1)
+        return float((small & mirrored).sum())
+
+    return max(np.arange(first - reach, first + reach + 0.1, 1.0).tolist(), key=overlap)
+
+
+class _Fitter:
+    """Compares half polygons with one half mask."""
+
+    def __init__(self, half: Plane) -> None:
+        self._half = np.clip(half * 255, 0, 255).astype(np.uint8)
+        self._area = float(self._half.sum())
+        self._canvas = np.zeros_like(self._half)
+
+    def error(self, corners: Points, penalty: float) -> float:
+        """Share of the mask's area by which the polygon misses it, plus the penalty."""
+        self._canvas[:] = 0
+        fixed = np.round(corners * (1 << _SUBPIXEL)).astype(np.int32)
+        cv2.fillPoly(self._canvas, [fixed], 255, cv2.LINE_8, _SUBPIXEL)
+        return float(cv2.norm(self._canvas, self._half, cv2.NORM_L1)) / self._area + penalty
+
+    def search(
+        self, start: Points, movable: list[tuple[int, bool]], penalty: Callable[[Points], float], steps: list[float]
+    ) -> tuple[Points, float]:
+        """Move corner by corner while it helps; `movable` are indices with whether they stay on the axis."""
+        corners, best = start.copy(), self.error(start, penalty(start))
+        for step in steps:
+            for _ in range(3):
+                before = best
+                for index, on_axis in movable:
+                    for shift in _shifts(on_axis):
+                        trial = corners.copy()
+                        trial[index] += shift * step
+                        error = self.error(trial, penalty(trial))
+                        if error < best - 1e-6:
+                            corners, best = trial, error
+                if before - best < 5e-4:
+                    break
+        return corners, best
+
+
+def _shifts(on_axis: bool) -> list[npt.NDArray[np.float64]]:
+    if on_axis:
+        return [np.array([0.0, -1.0]), np.array([0.0, 1.0])]
+    around = [(-1, 0), (1, 0), (0, -1), (0, 1), (-0.7, -0.7), (0.7, 0.7), (-0.7, 0.7), (0.7, -0.7)]
+    return [np.array(shift, np.float64) for shift in around]
+
+
+def _square(value: float) -> float:
+    return value * value
+
+
+def _beyond(value: float, low: float, high: float) -> float:
+    return max(0.0, low - value, value - high)
+
+
+def _sleeved_penalty(corners: Points) -> float:
+    """How unlike a sleeved garment the corners stand, whatever the mask says."""
+    neck, collar, shoulder, bend, outer, inner, armpit, hem, middle = corners
+    armhole = float(np.hypot(*(armpit - shoulder)))
+    cuff = float(np.hypot(*(outer - inner)))
+    tall = max(1.0, float(hem[1] - collar[1]))
+    wide = max(1.0, float(armpit[0]))
+    cost = _square(_beyond(shoulder[0] / wide, 0.84, 1.35) / 0.12) + 0.4 * abs(float(shoulder[0]) / wide - 0.98)
+    cost += _square(_beyond(collar[0] / wide, 0.2, 0.62) / 0.15)
+    cost += _square(_beyond(armhole / wide, 0.4, 1.5) / 0.2)
+    cost += _square(_beyond(cuff / max(1.0, armhole), 0.25, 1.15) / 0.2)
+    cost += _square(_beyond((shoulder[1] - collar[1]) / wide, 0.05, 0.5) / 0.1)
+    cost += _square(_beyond((armpit[1] - collar[1]) / tall, 0.15, 0.65) / 0.08)
+    cost += _square(_beyond(float(neck[1] - collar[1]) / wide, -0.1, 0.9) / 0.2)
+    cost += 3 * max(0.0, float(inner[0] - outer[0])) / wide
+    cost += _square(_beyond((inner[0] - armpit[0]) / wide, 0.0, 9.0) / 0.05)
+    chord = outer - shoulder
+    across = (bend - shoulder) @ np.array([chord[1], -chord[0]]) / max(1.0, float(chord @ chord))
+    cost += _square(_beyond((bend - shoulder) @ chord / max(1.0, float(chord @ chord)), 0.25, 0.75) / 0.1)
+    cost += _square(_beyond(float(across), -0.2, 0.3) / 0.1)
+    cost += _square(_beyond(wide / max(1.0, float(hem[0])), 0.7, 1.25) / 0.1)
+    cost += _square(_beyond(float(middle[1] - hem[1]) / tall, -0.1, 0.12) / 0.05)
+    sleeve = (outer + inner) / 2 - (shoulder + armpit) / 2
+    slant = abs(float(sleeve @ (outer - inner))) / max(1.0, float(np.hypot(*sleeve)) * cuff)
+    cost += _square(_beyond(slant, 0.0, 0.45) / 0.15)
+    cost += _square(min(0.0, float(corners[:, 1].min())) / 2)
+    return 0.01 * cost
+
+
+def _sleeveless_penalty(corners: Points) -> float:
+    neck, collar, shoulder, armhole, armpit, waist, hem, middle = corners
+    tall, wide = max(1.0, float(hem[1] - collar[1])), max(1.0, float(armpit[0]))
+    cost = _square(_beyond(shoulder[0] / wide, float(collar[0]) / wide + 0.04, 1.15) / 0.1)
+    cost += _square(_beyond((armpit[1] - collar[1]) / tall, 0.12, 0.6) / 0.08)
+    cost += _square(_beyond(armhole[0] / wide, 0.3, 1.0) / 0.06)
+    cost += _square(_beyond(shoulder[0] / max(1.0, float(min(waist[0], hem[0]))), 0.0, 1.12) / 0.08)
+    cost += _square(_beyond(wide / max(1.0, float(min(waist[0], hem[0]))), 0.0, 1.2) / 0.08)
+    cost += _square(_beyond((waist[1] - armpit[1]) / tall, 0.1, 0.7) / 0.1)
+    cost += _square(_beyond((armhole[1] - shoulder[1]) / tall, 0.02, 0.5) / 0.1)
+    cost += _square(_beyond(float(neck[1] - collar[1]) / wide, -0.1, 1.2) / 0.2)
+    cost += _square(_beyond(float(hem[0]) / wide, 0.7, 1.3) / 0.08)
+    cost += _square(_beyond(float(middle[1] - hem[1]) / tall, -0.1, 0.12) / 0.05)
+    cost += _square(min(0.0, float(corners[:, 1].min())) / 2)
+    return 0.01 * cost
+
+
+_PENALTIES: dict[Kind, Callable[[Points], float]] = {
+    Kind.SLEEVED: _sleeved_penalty,
+    Kind.SLEEVELESS: _sleeveless_penalty,
+}
+
+
+def _sleeved_starts(armpit: Points, height: float) -> Iterator[Points]:
+    width = float(armpit[0])
+    shoulder = np.array([0.95 * width, 0.08 * height])
+    for angle in (10, 30, 50, 70, 90):
+        for reach in (0.5, 1.0, 1.6, 2.4, 3.2, 4.4):
+            along = np.array([np.sin(np.radians(angle)), np.cos(np.radians(angle))]) * reach * width
+            yield np.array(
+                [
+                    (0, 0.06 * height),
+                    (0.4 * width, 0),
+                    shoulder,
+                    shoulder + along * 0.55,
+                    shoulder + along * 1.1,
+                    armpit + along * 0.85 + np.array([0.12 * width, 0]),
+                    armpit,
+                    (width, height),
+                    (0, height),
+                ]
+            )
+
+
+def _sleeveless_starts(half_width: float, height: float) -> Iterator[Points]:
+    for collar in (0.35, 0.6):
+        for dip in (0.05, 0.25):
+            for depth in (0.2, 0.35):
+                fractions = [
+                    (0, dip),
+                    (collar, 0),
+                    (collar + 0.2, 0.02),
+                    (collar + 0.2, 0.6 * depth),
+                    (1, depth),
+                    (0.97, 0.65),
+                    (1, 1),
+                    (0, 1),
+                ]
+                yield np.array(fractions) * [half_width, height]
+
+
+def _half_masks(mask: Mask, axis: float) -> tuple[Plane, Plane, float, float]:
+    """Right and mirrored left half at fitting size, their scale, and the picture's row of their first row."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    scale = _FIT_HEIGHT / (bottom - top)
+    reach = int(max(axis, mask.shape[1] - axis)) + 1
+    columns = np.arange(reach)
+    plane = np.pad(mask[top:bottom].astype(np.float32), ((0, 0), (reach, reach)))
+    middle = round(axis) + reach
+    size = (max(8, int(reach * scale) + 4), _FIT_HEIGHT + 6)
+    halves = []
+    for sign in (1, -1):
+        half = np.zeros((round(size[1] / scale), round(size[0] / scale)), np.float32)
+        width = min(half.shape[1], reach)
+        half[: bottom - top, :width] = plane[:, middle + sign * columns[:width]][: half.shape[0]]
+        halves.append(resize_plane(half, size))
+    return halves[0], halves[1], scale, float(top)
+
+
+def _torso_half_width(half: Plane) -> float:
+    """Half the width of the part around the axis, from the rows below the middle."""
+    widths = []
+    for row in half[int(0.5 * _FIT_HEIGHT) : int(0.9 * _FIT_HEIGHT)] > 0.5:
+        run = run_at(row, 0)
+        if run is not None:
+            widths.append(run[1])
+    return max(4.0, float(np.median(widths)) if widths else half.shape[1] / 2)
+
+
+@dataclass(frozen=True)
+class _Notch:
+    """The deepest bay of the outline of one sort: where it ends, and how deep it is."""
+
+    place: Points
+    depth: float
+
+
+def _notches(half: Plane) -> tuple[_Notch | None, _Notch | None]:
+    """The bay between sleeve and body and the bay between legs, in fitting pixels.
+
+    A sleeve's bay opens downwards: the upper end of its chord stands further out than the lower end, or both ends
+    lie below it. An armhole's bay opens upwards.
+    """
+    arm: _Notch | None = None
+    for notch, upper, lower in _bays(half):
+        both_below = upper[1] > notch.place[1]
+        opens_down = upper[1] + lower[1] > 2 * notch.place[1]
+        if notch.place[0] > 4 and opens_down and (both_below or upper[0] > lower[0] + 2):
+            arm = notch if arm is None or notch.depth > arm.depth else arm
+    leg: _Notch | None = None
+    middle = half.shape[1] - 0.5
+    for notch, upper, _ in _bays(np.concatenate([half[:, ::-1], half], axis=1)):
+        if upper[1] > notch.place[1] and abs(notch.place[0] - middle) < 0.15 * half.shape[1]:
+            leg = notch if leg is None or notch.depth > leg.depth else leg
+    return arm, leg
+
+
+def _bays(plane: Plane) -> Iterator[tuple[_Notch, Points, Points]]:
+    """The convexity defects of a mask's outline: their deepest point, upper end and lower end."""
+    outlines, _ = cv2.findContours((plane > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(outlines, key=cv2.contourArea)
+    defects = cv2.convexityDefects(outline, cv2.convexHull(outline, returnPoints=False))
+    points = outline[:, 0].astype(np.float64)
+    for start, end, far, depth in [] if defects is None else defects[:, 0]:
+        upper, lower = sorted((points[start], points[end]), key=lambda point: float(point[1]))
+        yield _Notch(points[far], depth / 256), upper, lower
+
+
+def _hidden_armpit(half: Plane, notch: _Notch | None) -> Points:
+    """Where the armpit is that a sleeve lying against the body hides: by the usual proportions of a garment."""
+    top_width = float((half[int(0.12 * _FIT_HEIGHT)] > 0.5).sum())
+    width = top_width * 1.02 if notch is None else min(float(notch.place[0]), top_width * 1.2)
+    return np.array([max(6.0, width), 0.34 * _FIT_HEIGHT])
+
+
+def _kind_of(half: Plane) -> tuple[Kind, Points]:
+    """The kind by the outline's bays, and where the armpit is if there are sleeves."""
+    arm, leg = _notches(half)
+    if leg is not None and leg.depth > 0.2 * _FIT_HEIGHT:
+        return Kind.TROUSERS, leg.place
+    if arm is None or arm.depth < 0.022 * _FIT_HEIGHT:
+        return Kind.SLEEVELESS, _hidden_armpit(half, None)
+    if arm.place[1] > 0.58 * _FIT_HEIGHT:
+        return Kind.SLEEVED, _hidden_armpit(half, arm)
+    return Kind.SLEEVED, arm.place
+
+
+def _fit(half: Plane, kind: Kind, armpit: Points) -> tuple[Points, float]:
+    fitter, penalty = _Fitter(half), _PENALTIES[kind]
+    height = float(_FIT_HEIGHT)
+    sleeved = kind is Kind.SLEEVED
+    starts = list(
+        _sleeved_starts(armpit, height) if sleeved else _sleeveless_starts(_torso_half_width(half), height)
+    )
+    starts.sort(key=lambda corners: fitter.error(corners, penalty(corners)))
+    movable = [
+        (index, name in _ON_AXIS)
+        for index, name in enumerate(CORNERS[kind])
+        if not (sleeved and name == "armpit")  # the notch is seen better than any fit finds it
+    ]
+    results = [fitter.search(start, movable, penalty, [8.0, 4.0]) for start in starts[:6]]
+    best = min(results, key=lambda result: result[1])
+    return fitter.search(best[0], movable, penalty, [4.0, 2.0, 1.0, 0.5])
+
+
+def fit_outline(mask: Mask, axis: float) -> Outline:
+    """The kind of garment and its corners, in pixels of the mask, from the symmetric part of it.
+
+    Trousers have no corners.
+    """
+    right, left, scale, top = _half_masks(mask, axis)
+    both = (right + left) / 2
+    kind, armpit = _kind_of(both)
+    if kind is Kind.TROUSERS:
+        return Outline(kind, {}, 0.0)
+    corners, error = _fit(both, kind, armpit)
+    if kind is Kind.SLEEVED and error > 0.12:  # a bay that was none: between straps, at a slit
+        others, other_error = _fit(both, Kind.SLEEVELESS, armpit)
+        if other_error < error:
+            kind, corners, error = Kind.SLEEVELESS, others, other_error
+    places = corners / scale + [0.0, top]
+    return Outline(kind, dict(zip(CORNERS[kind], places, strict=True)), error)
+
+
+def fit_side(mask: Mask, axis: float, outline: Outline, sign: int) -> dict[str, npt.NDArray[np.float64]]:
+    """The corners of one side (-1 left, 1 right) as they really stand, in picture coordinates."""
+    right, left, scale, top = _half_masks(mask, axis)
+    names = CORNERS[outline.kind]
+    start = (np.array([outline.corners[name] for name in names]) - [0.0, top]) * scale
+    own_penalty = _PENALTIES[outline.kind]
+
+    def penalty(corners: Points) -> float:
+        drift = np.maximum(np.hypot(*(corners - start).T) - 2.0, 0.0)
+        return own_penalty(corners) + 0.0004 * float((drift**2).sum())
+
+    movable = [(index, name in _ON_AXIS) for index, name in enumerate(names)]
+    fitter = _Fitter(right if sign > 0 else left)
+    corners, _ = fitter.search(start, movable, penalty, [3.0, 1.5, 0.7])
+    places = corners / scale + [0.0, top]
+    return {name: np.array([axis + sign * x, y]) for name, (x, y) in zip(names, places, strict=True)}
