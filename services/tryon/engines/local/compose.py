@@ -103,7 +103,7 @@ def _torso_form(canvas: Canvas, fitting: Fitting) -> Plane:
 
 def _sleeve_form(canvas: Canvas, sleeve: Layer) -> Plane:
     """A sleeve as a tube."""
-    inward = np.clip(distance_inside(sleeve.alpha > 0.5) / (0.13 * canvas.unit), 0, 1)
+    inward = np.clip(distance_inside(sleeve.whole > 0.5) / (0.13 * canvas.unit), 0, 1)
     result: Plane = (0.80 + 0.22 * np.sqrt(np.clip(1 - (1 - inward) ** 2, 0, 1))).astype(np.float32)
     return result
 
@@ -135,7 +135,7 @@ def _fill_gaps(colours: Colours, gap: Mask, drawn: DrawnGarment, hidden: Plane) 
 
 def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired) -> Composed:
     """The finished canvas."""
-    front, head = _in_front(canvas, fitting), _head(canvas)
+    front, head = _in_front(canvas, fitting) * (1 - drawn.sleeve_cover), _head(canvas)
     before_torso = np.maximum(front, head)
     cover = drawn.cover
     seen = cover * (1 - front)

@@ -196,7 +196,9 @@ def cut_out(image: Image) -> Cutout:
     if _quality(other) > _quality(mask) + 0.08:
         mask, pale = other, True
     mask = _sharpened(image, mask)
-    if not pale:
+    if pale:  # its outline was found by hardly any contrast: ragged
+        mask = soften(mask, 3.0) > 0.5
+    else:
         mask = _without_windows(mask, distance)
     mask = largest_component(mask)
     return Cutout(mask, symmetry(mask))

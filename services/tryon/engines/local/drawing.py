@@ -1,6 +1,6 @@
 """Drawing the fitted garment's parts onto the canvas."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -32,6 +32,7 @@ class Layer:
     sign: int  # 0 torso, -1 left sleeve, 1 right sleeve
     colours: Colours
     alpha: Plane
+    whole: Plane  # alpha before the part was clipped
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def _draw(canvas: Canvas, garment: Garment, part: Part, opening: Plane) -> tuple
     matte = _part_matte(part, size_of(garment.cloth.alpha))
     alpha = sample(garment.cloth.alpha, across, down) * sample(matte, across, down) * valid
     seen = sample(opening, across, down) if part.sign == 0 else np.zeros_like(alpha)
-    layer = Layer(part.sign, np.clip(colours, 0, 255).astype(np.float32), (alpha * (1 - seen)).astype(np.float32))
+    shown = (alpha * (1 - seen)).astype(np.float32)
+    layer = Layer(part.sign, np.clip(colours, 0, 255).astype(np.float32), shown, shown)
     return layer, (alpha * seen).astype(np.float32)
 
 
@@ -105,7 +107,7 @@ def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGar
     drawn = [_draw(canvas, garment, part, opening) for part in fitting.parts]
     layers = [layer for layer, _ in drawn]
     layers[1:] = [
-        Layer(layer.sign, layer.colours, layer.alpha * _armhole_clip(canvas, fitting, layer.sign))
+        replace(layer, alpha=layer.alpha * _armhole_clip(canvas, fitting, layer.sign))
         for layer in layers[1:]
     ]
     return DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1])

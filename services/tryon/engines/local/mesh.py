@@ -152,7 +152,7 @@ def build_mesh(parts: list[Mask], step: int = 12) -> Mesh:
 def backward_map(mesh: Mesh, places: Points, part: int, size: Size) -> tuple[Plane, Plane]:
     """For each pixel of the frame the garment's x and y to draw there; -1 where the part does not reach.
 
-    Each cell is drawn as two triangles with affine maps; later cells win where the cloth folds over itself.
+    Each cell is drawn as two triangles with affine maps.
     """
     across = np.full((size[1], size[0]), -1, np.float32)
     down = np.full((size[1], size[0]), -1, np.float32)
@@ -168,7 +168,7 @@ def _draw_triangle(target: Points, source: Points, across: Plane, down: Plane) -
     right, bottom = np.minimum(np.ceil(target.max(axis=0)).astype(int), [width - 1, height - 1])
     first, second = target[1] - target[0], target[2] - target[0]
     area = first[0] * second[1] - second[0] * first[1]
-    if right < left or bottom < top or abs(area) < 1e-6:
+    if right < left or bottom < top or area < 1e-6:  # cells turned over would cover what they fold behind
         return
     x = np.arange(left, right + 1)[None] - target[0, 0]
     y = np.arange(top, bottom + 1)[:, None] - target[0, 1]
