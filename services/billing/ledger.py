@@ -56,7 +56,9 @@ class LockedAccount:
         self._now = now
 
     async def grant(self, source: str, reference: str, amount: int, expires_at: datetime | None = None) -> bool:
-        """Adds credits; False when that source and reference were granted before."""
+        """Adds credits; False when that source and reference were granted before, or the account is closed."""
+        if self.closed:
+            return False
         grant_id = new_id()
         row = {
             "id": grant_id,
@@ -123,15 +125,15 @@ class LockedAccount:
         await self._change("release", hold.amount, held=-hold.amount, hold_id=hold.id)
 
     async def expire(self) -> None:
-        """Releases holds and ends grants whose time is over."""
+        """Releases holds and ends grants whose time is over; a closed account's grants are all over."""
         due_holds = select(Hold).where(
             col(Hold.user_id) == self.user_id, col(Hold.state) == "open", col(Hold.expires_at) <= self._now
         )
         for hold in (await self._connection.execute(due_holds)).all():
             await self.release(hold, "expired")
-        due_grants = select(Grant).where(
-            col(Grant.user_id) == self.user_id, col(Grant.remaining) > 0, col(Grant.expires_at) <= self._now
-        )
+        due_grants = select(Grant).where(col(Grant.user_id) == self.user_id, col(Grant.remaining) > 0)
+        if not self.closed:
+            due_grants = due_grants.where(col(Grant.expires_at) <= self._now)
         for grant in (await self._connection.execute(due_grants)).all():
             await self._take(grant.id, grant.remaining)
             await self._change("expire", -grant.remaining, grant_id=grant.id)
@@ -143,6 +145,8 @@ class LockedAccount:
             .where(col(Account.user_id) == self.user_id)
             .values(closed_at=self._now, stripe_customer_id=None)
         )
+        self.closed = True
+        await self.expire()
 
     async def _resolve(self, hold_id: str, state: str) -> None:
         await self._connection.execute(update(Hold).where(col(Hold.id) == hold_id).values(state=state))
@@ -204,7 +208,7 @@ class Ledger:
     async def grant(
         self, user_id: str, source: str, reference: str, amount: int, expires_at: datetime | None = None
     ) -> bool:
-        """Grants credits; False when that source and reference were granted before."""
+        """Grants credits; False when that source and reference were granted before, or the account is closed."""
         async with self.locked(user_id) as (_, account):
             return await account.grant(source, reference, amount, expires_at)
 
@@ -252,6 +256,8 @@ class Ledger:
                 raise _refusal("captured")
             elif hold.state == "open":
                 await account.release(hold)
+                # The grants it came from may have ended meanwhile.
+                await account.expire()
             return account.available
 
     async def expire_due(self) -> None:

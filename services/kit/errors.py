@@ -18,6 +18,8 @@ class ServiceError(Exception):
     code: StatusCode = StatusCode.INTERNAL
     reason: str = "INTERNAL"
     http_status: int | None = None
+    retry_after: int | None = None
+    """Seconds after which trying again makes sense, for the header `Retry-After`."""
 
     def __init__(self, message: str, **metadata: object) -> None:
         super().__init__(message)

@@ -126,14 +126,19 @@ def _validate(request: object) -> None:
 
 async def _abort(context: Context, error: ServiceError) -> NoReturn:
     status = rpc_status.to_status(status_of(error))
+    headers: list[tuple[str, str]] = []
     if error.http_status not in (None, http_status_of(error.code)):
-        await _send_status(context, error.http_status)
+        headers.append((STATUS_KEY, str(error.http_status)))
+    if error.retry_after is not None:
+        headers.append(("retry-after", str(error.retry_after)))
+    if headers:
+        await _send_headers(context, headers)
     await context.abort_with_status(status)
     raise AssertionError("abort has returned")
 
 
-async def _send_status(context: Context, http_status: int | None) -> None:
+async def _send_headers(context: Context, headers: list[tuple[str, str]]) -> None:
     try:
-        await context.send_initial_metadata(((STATUS_KEY, str(http_status)),))
+        await context.send_initial_metadata(headers)
     except (grpc.aio.UsageError, RuntimeError):
-        log.warning("the status of an error came after the first answer", extra={"status": http_status})
+        log.warning("the headers of an error came after the first answer")

@@ -30,12 +30,17 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=6)
 _FOREVER = 1_000_000
 
 
-async def enqueue(connection: AsyncConnection, name: str, payload: Payload, delay: timedelta | None = None) -> None:
-    """Adds a task to the transaction of `connection`: it exists if, and only if, the transaction commits."""
+async def enqueue(
+    connection: AsyncConnection, name: str, payload: Payload, *, delay: timedelta | None = None, priority: int = 0
+) -> None:
+    """Adds a task to the transaction of `connection`: it exists if, and only if, the transaction commits.
+
+    Of tasks that wait, the one with the highest priority is done first, of these the oldest.
+    """
     raw = (await connection.get_raw_connection()).driver_connection
     assert raw is not None  # noqa: S101 - the connection is open
     queries = Queries(AsyncpgDriver(raw))
-    await queries.enqueue(name, json.dumps(payload).encode(), execute_after=delay)
+    await queries.enqueue(name, json.dumps(payload).encode(), priority=priority, execute_after=delay)
 
 
 async def install(url: str) -> None:

@@ -29,6 +29,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         checker,
         wait_seconds=config.generate_timeout_seconds,
         hold_seconds=config.hold_seconds,
+        max_queue=config.max_queue,
     )
     auth = client.open_channel(config.auth_address, [client.JWKS_METHOD])
 

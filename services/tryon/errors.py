@@ -29,6 +29,21 @@ class JobNotFound(NotFound):
     reason = "JOB_NOT_FOUND"
 
 
+class JobAlreadyFinished(ServiceError):
+    """There is nothing left to cancel."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "JOB_ALREADY_FINISHED"
+
+
+class TooBusy(ServiceError):
+    """More is waiting than we can make in good time. Nothing was begun."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "TOO_BUSY"
+    retry_after = 10
+
+
 class InsufficientCredits(ServiceError):
     """There is no credit to spend. Nothing was begun."""
 

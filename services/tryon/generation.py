@@ -17,12 +17,15 @@ from services.tryon.errors import (
     InputRefused,
     InsufficientCredits,
     InvalidIdempotencyKey,
+    JobAlreadyFinished,
     NotAnOutfit,
     NotAUserPhoto,
+    TooBusy,
 )
 from services.tryon.jobs import FINISHED, JobRow, Jobs, new_job
 from services.tryon.models import Job
 from services.tryon.peers import Billing, HoldLost, Media, StoredImage
+from services.tryon.release import CANCELED, release
 from services.tryon.saga import COST, WORK_TASK
 
 MAX_KEY_CHARACTERS = 255
@@ -51,6 +54,7 @@ class Generation:
         *,
         wait_seconds: float,
         hold_seconds: int,
+        max_queue: int,
     ) -> None:
         self._database = database
         self._jobs = jobs
@@ -59,12 +63,13 @@ class Generation:
         self._checker = checker
         self._wait_seconds = wait_seconds
         self._hold_seconds = hold_seconds
+        self._max_queue = max_queue
 
     async def start(self, user_id: str, request: Request) -> JobRow:
         """Begins a job with its credit set aside. The same idempotency key gives the same job.
 
         Raises ImagesNotFound, NotAUserPhoto, NotAnOutfit, InsufficientCredits, InvalidIdempotencyKey,
-        IdempotencyKeyReused, Unavailable.
+        IdempotencyKeyReused, TooBusy, GenerationFailed.
         """
         key = request.idempotency_key
         if len(key) > MAX_KEY_CHARACTERS:
@@ -72,11 +77,14 @@ class Generation:
         if key and (known := await self._jobs.by_key(user_id, key)):
             return _same(known, request)
         await self._check_types(user_id, request)
+        waiting, own = await self._jobs.load(user_id)
+        if waiting >= self._max_queue:
+            raise TooBusy("We are very busy right now. Please try again in a moment.")
         values = new_job(
             user_id, new_id(), key, request.person_image_id, request.outfit_image_id, asdict(request.options)
         )
         job, new = await self._jobs.add(values)
-        return await self._begin(job) if new else _same(job, request)
+        return await self._begin(job, own) if new else _same(job, request)
 
     async def generate(self, user_id: str, request: Request) -> JobRow:
         """Begins a job and waits for it; a job that is not finished in time goes on and is returned as it is.
@@ -86,9 +94,31 @@ class Generation:
         job = await self.start(user_id, request)
         if job.state not in FINISHED:
             job = await self._jobs.finished(user_id, job.id, self._wait_seconds)
-        if job.state == "failed":
+        if job.state in ("failed", "canceled"):
             raise failure(job)
         return job
+
+    async def cancel(self, user_id: str, job_id: str) -> JobRow:
+        """Stops a job and gives its credit back; a canceled one stays so. Raises JobNotFound, JobAlreadyFinished."""
+        job = await self._jobs.get(user_id, job_id)
+        if job.state == "canceled":
+            return job
+        async with self._database.transaction() as connection:
+            # The new attempt takes the job out of its worker's hands.
+            stopped = await self._jobs.change(
+                connection,
+                job_id,
+                col(Job.state).in_(("created", "held", "running")),
+                state="releasing",
+                attempt=col(Job.attempt) + 1,
+                error_reason=CANCELED,
+                error_message="The try-on was canceled.",
+            )
+            if stopped is None:
+                raise JobAlreadyFinished("The try-on is already finished")
+            await tasks.enqueue(connection, WORK_TASK, {"job_id": job_id}, priority=1)
+        # At once, and not when a worker is free; the task is for the case that this does not come through.
+        return await release(self._jobs, self._media, self._billing, stopped) or await self._jobs.get(user_id, job_id)
 
     async def images(self, user_id: str, jobs: list[JobRow]) -> dict[str, StoredImage]:
         """The results of the jobs that have one, by image id."""
@@ -111,7 +141,7 @@ class Generation:
         if found[request.outfit_image_id].type != "outfit":
             raise NotAnOutfit("Second image must be an outfit")
 
-    async def _begin(self, job: JobRow) -> JobRow:
+    async def _begin(self, job: JobRow, others: int) -> JobRow:
         """Sets the credit aside and enqueues the work. A crash in between leaves a `created` row for the sweep."""
         try:
             await self._billing.hold(job.user_id, job.id, COST, self._hold_seconds)
@@ -134,7 +164,8 @@ class Generation:
             raise GenerationFailed(GenerationFailed.SENTENCE) from error
         async with self._database.transaction() as connection:
             held = await self._jobs.change(connection, job.id, col(Job.state) == "created", state="held")
-            await tasks.enqueue(connection, WORK_TASK, {"job_id": job.id})
+            # A user's second job comes after everybody's first: a hundred of one hold up nobody else's.
+            await tasks.enqueue(connection, WORK_TASK, {"job_id": job.id}, priority=-others)
         return held or job
 
 

@@ -3,12 +3,13 @@
 import asyncio
 import base64
 import binascii
+import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, select, text, update
+from sqlalchemy import ColumnElement, Row, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
@@ -56,10 +57,22 @@ class Jobs:
             raise JobNotFound("Job not found")
         return row
 
-    async def exists(self, job_id: str) -> bool:
-        """Whether the job is still there."""
+    async def state_of(self, job_id: str) -> str | None:
+        """The job's state, whoever's it is; None when it is gone."""
         async with self._database.read() as connection:
-            return (await connection.execute(select(col(Job.id)).where(col(Job.id) == job_id))).first() is not None
+            found = await connection.execute(select(col(Job.state)).where(col(Job.id) == job_id))
+            return found.scalar_one_or_none()
+
+    async def until_ended(self, job_id: str) -> None:
+        """Returns when the job needs no picture any more: it is gone, canceled, or being released."""
+        changed = asyncio.Event()
+        self._waiting[job_id].add(changed)
+        try:
+            while await self.state_of(job_id) not in (None, "releasing", *FINISHED):
+                await changed.wait()
+                changed.clear()
+        finally:
+            self._stop_waiting(job_id, changed)
 
     async def page(self, user_id: str, size: int, token: str) -> tuple[Sequence[JobRow], str]:
         """Some of the user's jobs, newest first, and the next page's token. Raises InvalidPageToken."""
@@ -75,6 +88,7 @@ class Jobs:
         self, connection: AsyncConnection, job_id: str, where: ColumnElement[bool], **values: Any
     ) -> JobRow | None:
         """Changes a job that meets the condition and announces it with the commit; None when it does not meet it."""
+        values["version"] = col(Job.version) + 1
         statement = update(Job).where(col(Job.id) == job_id, where).values(values).returning(Job)
         row = (await connection.execute(statement)).first()
         if row is not None:
@@ -96,26 +110,54 @@ class Jobs:
         async with self._database.transaction() as connection:
             await connection.execute(delete(Job).where(col(Job.user_id) == user_id))
 
-    async def finished(self, user_id: str, job_id: str, timeout_seconds: float) -> JobRow:
-        """The job once it is finished, or as it is after the timeout. Raises JobNotFound."""
+    async def load(self, user_id: str) -> tuple[int, int]:
+        """How many jobs are not finished, of all users and of this one."""
+        mine = func.count().filter(col(Job.user_id) == user_id)
+        statement = select(func.count(), mine).where(col(Job.state).not_in(FINISHED))
+        async with self._database.read() as connection:
+            everybody, own = (await connection.execute(statement)).one()
+        return everybody, own
+
+    async def position(self, job: JobRow) -> int:
+        """How many jobs were begun before this one and wait as it does."""
+        statement = select(func.count()).where(col(Job.state).in_(("created", "held")), col(Job.id) < job.id)
+        async with self._database.read() as connection:
+            return (await connection.execute(statement)).scalar_one()
+
+    async def changes(self, user_id: str, job_id: str, every_seconds: float) -> AsyncIterator[JobRow]:
+        """The job now, after each change and at least as often as told, until it is finished. Raises JobNotFound."""
         changed = asyncio.Event()
         self._waiting[job_id].add(changed)
         try:
-            async with asyncio.timeout(timeout_seconds):
-                while (job := await self.get(user_id, job_id)).state not in FINISHED:
-                    await changed.wait()
-                    changed.clear()
-        except TimeoutError:
-            job = await self.get(user_id, job_id)
+            while True:
+                changed.clear()
+                yield (job := await self.get(user_id, job_id))
+                if job.state in FINISHED:
+                    return
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), every_seconds)
         finally:
-            self._waiting[job_id].discard(changed)
-            if not self._waiting[job_id]:
-                del self._waiting[job_id]
-        return job
+            self._stop_waiting(job_id, changed)
+
+    async def finished(self, user_id: str, job_id: str, timeout_seconds: float) -> JobRow:
+        """The job once it is finished, or as it is after the timeout. Raises JobNotFound."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                async for job in self.changes(user_id, job_id, timeout_seconds):
+                    if job.state in FINISHED:
+                        return job
+        except TimeoutError:
+            pass
+        return await self.get(user_id, job_id)
 
     async def listen(self, stop: asyncio.Event) -> None:
         """Hears of changes until `stop`; runs beside the server."""
         await self._database.listen(CHANNEL, self._heard, stop)
+
+    def _stop_waiting(self, job_id: str, changed: asyncio.Event) -> None:
+        self._waiting[job_id].discard(changed)
+        if not self._waiting[job_id]:
+            del self._waiting[job_id]
 
     def _heard(self, job_id: str) -> None:
         # An empty payload is a new connection: anything may have changed before it.
@@ -137,6 +179,7 @@ def new_job(user_id: str, job_id: str, key: str, person: str, outfit: str, optio
         "state": "created",
         "stage": "queued",
         "progress": 0,
+        "version": 0,
         "attempt": 0,
         "engine": "",
         "created_at": datetime.now(UTC),

@@ -13,7 +13,7 @@ TIME: Any = TIMESTAMP(timezone=True)
 class Job(SQLModel, table=True):
     """A try-on and how far it is.
 
-    created → held → running → stored → succeeded, or from any of the first four → releasing → failed.
+    created → held → running → stored → succeeded, or from any of the first four → releasing → failed or canceled.
     """
 
     __tablename__ = "jobs"
@@ -31,6 +31,8 @@ class Job(SQLModel, table=True):
     """What a person is told: queued, preparing, generating, storing or done."""
     progress: int = 0
     """0 to 100."""
+    version: int = 0
+    """Counts the changes of the row, for those who watch it."""
     attempt: int = 0
     """Counts the workers that began it; only the last one's word counts."""
     engine: str = ""

@@ -6,8 +6,9 @@ one that was overtaken finds that its changes no longer apply.
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import and_, select
 from sqlmodel import col
@@ -20,8 +21,11 @@ from services.tryon.errors import GenerationFailed, ImagesNotFound
 from services.tryon.jobs import JobRow, Jobs
 from services.tryon.models import Job
 from services.tryon.peers import Billing, HoldLost, Media
+from services.tryon.release import release
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 COST = 1
 """Credits a try-on costs."""
@@ -67,7 +71,7 @@ class Saga:
             if job.state == "stored":
                 job = await self._capture(job)
             if job.state == "releasing":
-                await self._release(job)
+                await release(self._jobs, self._media, self._billing, job)
         except Overtaken:
             log.info("overtaken by another worker, or the user is gone", extra={"job_id": job_id})
             await self._clear_up_after(job)
@@ -100,7 +104,9 @@ class Saga:
                 self._media.read(job.user_id, job.person_image_id),
                 self._media.read(job.user_id, job.outfit_image_id),
             )
-            engine, result = await self._engines.generate(person, garment, Options(**job.options), self._progress(job))
+            engine, result = await self._unless_ended(
+                job.id, self._engines.generate(person, garment, Options(**job.options), self._progress(job))
+            )
         except InputProblem as problem:
             return await self._fail(job, problem.reason, problem.message)
         except ImagesNotFound as error:
@@ -118,6 +124,20 @@ class Saga:
         image = await self._media.store(job.user_id, job.id, result.data, metadata)
         return await self._step(job, state="stored", image_id=image.id)
 
+    async def _unless_ended(self, job_id: str, making: Coroutine[Any, Any, T]) -> T:
+        """What is being made, unless nobody wants it any more: then its making is stopped. Raises Overtaken."""
+        made = asyncio.create_task(making)
+        ended = asyncio.create_task(self._jobs.until_ended(job_id))
+        try:
+            await asyncio.wait((made, ended), return_when=asyncio.FIRST_COMPLETED)
+            if made.done():
+                return made.result()
+            raise Overtaken(job_id)
+        finally:
+            for task in (made, ended):
+                task.cancel()
+            await asyncio.gather(made, ended, return_exceptions=True)
+
     async def _capture(self, job: JobRow) -> JobRow:
         try:
             credits_left = await self._billing.capture(job.user_id, job.id)
@@ -133,16 +153,12 @@ class Saga:
             finished_at=datetime.now(UTC),
         )
 
-    async def _release(self, job: JobRow) -> None:
-        if job.image_id:
-            await self._media.delete(job.user_id, job.id)
-        await self._billing.release(job.user_id, job.id)
-        await self._step(job, state="failed", stage="done", image_id=None, finished_at=datetime.now(UTC))
-
     async def _clear_up_after(self, job: JobRow) -> None:
-        """When the user was deleted meanwhile, nothing of the job may stay."""
-        if not await self._jobs.exists(job.id):
+        """When the job was canceled, or its user deleted, its picture may have been stored after the clearing up."""
+        state = await self._jobs.state_of(job.id)
+        if state in (None, "releasing", "failed", "canceled"):
             await self._media.delete(job.user_id, job.id)
+        if state is None:
             await self._billing.release(job.user_id, job.id)
 
     async def _fail(self, job: JobRow, reason: str, message: str) -> JobRow:

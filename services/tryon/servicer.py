@@ -1,11 +1,13 @@
 """The RPCs of the try-on service."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 
 import grpc
 from drape.tryon.v1 import tryon_pb2 as pb
 from drape.tryon.v1 import tryon_pb2_grpc
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.json_format import MessageToJson
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.http import NO_STORE, metadata_of, respond
@@ -18,6 +20,8 @@ from services.tryon.peers import StoredImage
 
 SERVICE = pb.DESCRIPTOR.services_by_name["TryonService"].full_name
 _DEFAULT_PAGE = 20
+_EVENT_SECONDS = 2.0
+"""How often a queued job's position is looked up for those who watch it."""
 _STATUS = {
     "created": "queued",
     "held": "queued",
@@ -59,7 +63,30 @@ class TryonServicer(tryon_pb2_grpc.TryonServiceServicer):
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.GetJobResponse:
         me = caller(context)
         job = await self._jobs.get(me.user_id, request.id)
-        return pb.GetJobResponse(job=_job(job, await self._generation.images(me.user_id, [job])))
+        return pb.GetJobResponse(job=await self._message(me.user_id, job))
+
+    async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.CancelJobResponse:
+        job = await self._generation.cancel(caller(context).user_id, request.id)
+        return pb.CancelJobResponse(job=_job(job, {}))
+
+    async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[HttpBody]:
+        me = caller(context)
+        seen = metadata_of(context).get("last-event-id", "")
+        changes = self._jobs.changes(me.user_id, request.id, _EVENT_SECONDS)
+        first = await anext(changes)  # a job that is not there is a 404, not a stream
+        await respond(context, headers=(NO_STORE, ("x-accel-buffering", "no")))
+        async for job in _chained(first, changes):
+            message = await self._message(me.user_id, job)
+            version = f"{job.version}.{message.queue_position}"
+            # A tick on which nothing has changed keeps the connection alive.
+            yield _event("" if version == seen else _data(version, message))
+            seen = version
+
+    async def _message(self, user_id: str, job: JobRow) -> pb.Job:
+        message = _job(job, await self._generation.images(user_id, [job]))
+        if message.status == "queued":
+            message.queue_position = await self._jobs.position(job)
+        return message
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         me = caller(context)
@@ -84,6 +111,25 @@ class TryonServicer(tryon_pb2_grpc.TryonServiceServicer):
         """Adds the service to the server."""
         tryon_pb2_grpc.add_TryonServiceServicer_to_server(self, server)
         return (SERVICE,)
+
+
+async def _chained(first: JobRow, rest: AsyncIterator[JobRow]) -> AsyncIterator[JobRow]:
+    yield first
+    async for job in rest:
+        yield job
+
+
+def _data(version: str, job: pb.Job) -> str:
+    """A server-sent event. Its id lets a browser that reconnects be told only what it has not seen."""
+    return f"id: {version}\ndata: {_json(pb.GetJobResponse(job=job))}\n\n"
+
+
+def _json(message: pb.GetJobResponse) -> str:
+    return MessageToJson(message, indent=None, always_print_fields_with_no_presence=True)
+
+
+def _event(text: str) -> HttpBody:
+    return HttpBody(content_type="text/event-stream", data=(text or ": still here\n\n").encode())
 
 
 def _request(spec: pb.TryonSpec, context: Context) -> Request:
@@ -115,7 +161,7 @@ def _job(job: JobRow, images: dict[str, StoredImage]) -> pb.Job:
     if image := images.get(job.image_id or ""):
         shown = pb.GeneratedImage(id=image.id, url=image.url, created_at=_stamp(image.created_at))
         message.image.CopyFrom(shown)
-    if job.state == "failed":
+    if job.state in ("failed", "canceled"):
         message.error.CopyFrom(pb.JobError(reason=job.error_reason or "", message=job.error_message or ""))
     return message
 

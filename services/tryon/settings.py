@@ -21,6 +21,8 @@ class Settings(ServiceSettings):
     """How long an engine may take for one picture."""
     generate_timeout_seconds: float = Field(default=60, gt=0)
     """How long a request waits for its picture before it is answered 202."""
+    max_queue: int = Field(default=500, ge=1)
+    """Unfinished jobs beyond which new ones are refused for the moment."""
     hold_seconds: int = Field(default=3600, ge=60)
     """How long a job's credit stays set aside, at most."""
     max_attempts: int = Field(default=5, ge=1)

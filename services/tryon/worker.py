@@ -22,7 +22,8 @@ async def compose(config: Settings, url: str) -> server.Service:
     billing = Billing(config.billing_address, tokens)
     local = LocalProcesses(config.model_dir, config.local_workers, config.local_threads)
     engines = EngineChain([local], config.engine_timeout_seconds)
-    saga = Saga(db, Jobs(db), media, billing, engines, config.max_attempts)
+    jobs = Jobs(db)
+    saga = Saga(db, jobs, media, billing, engines, config.max_attempts)
     # Twice the engine's processes: while one picture is made, the next one's photos are fetched.
     runner = tasks.TaskRunner(url, concurrency=2 * config.local_workers)
 
@@ -50,7 +51,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         users=UserTokens(client.fetch_keys(auth), config.token_issuer),
         tokens=tokens,
         register=lambda _: (),
-        background=(runner.run,),
+        background=(runner.run, jobs.listen),
         ready=db.ready,
         close=close,
     )

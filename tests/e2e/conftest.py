@@ -1,14 +1,18 @@
 """The whole system, once for all end-to-end tests, and browsers to use it with."""
 
+import asyncio
 from collections.abc import Callable, Iterator
-from uuid import uuid4
+from contextlib import ExitStack
 
-import httpx
+import jwt
 import pytest
 
+from sandbox import secrets
 from sandbox.stack import Stack, free_ports
-
-PASSWORD = "correct horse battery"
+from services.auth.keys import Keys
+from services.kit import embedded
+from services.kit.database import Database
+from tests.e2e.browser import Browser
 
 # The tests are about what is around bcrypt, and ask faster than any person.
 SETTINGS = {"auth": {"BCRYPT_COST": "4"}, "gateway": {"RATE_LIMIT": "off"}}
@@ -17,46 +21,54 @@ SETTINGS = {"auth": {"BCRYPT_COST": "4"}, "gateway": {"RATE_LIMIT": "off"}}
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """PostgreSQL, the services, the sandbox and Envoy, on ports of their own."""
-    running = Stack(tmp_path_factory.mktemp("stack"), free_ports(), extra=SETTINGS)
+    running = Stack(tmp_path_factory.mktemp("stack"), free_ports(), extra=dict(SETTINGS))
     running.start()
     yield running
     running.stop()
-
-
-class Browser(httpx.Client):
-    """A browser of one person: keeps cookies, knows its account."""
-
-    user_id: str = ""
-    email: str = ""
+    embedded.stop(running.data_dir)
 
 
 @pytest.fixture
 def browser(stack: Stack) -> Iterator[Browser]:
     """A browser that nobody has signed in with."""
-    with Browser(base_url=stack.url, timeout=120) as client:
+    with Browser(stack.url) as client:
         yield client
 
 
 @pytest.fixture
-def signed_up(stack: Stack) -> Iterator[Callable[[], Browser]]:
-    """Makes browsers, each signed in to a new account."""
-    clients: list[Browser] = []
-
-    def make() -> Browser:
-        client = Browser(base_url=stack.url, timeout=120)
-        clients.append(client)
-        client.email = f"{uuid4().hex}@example.com"
-        answer = client.post("/api/auth/register", json={"email": client.email, "password": PASSWORD, "name": "Ann"})
-        assert answer.status_code == 201, answer.text
-        client.user_id = answer.json()["user"]["id"]
-        return client
-
-    yield make
-    for client in clients:
-        client.close()
+def browsers(stack: Stack) -> Iterator[Callable[[], Browser]]:
+    """Makes browsers that nobody has signed in with."""
+    with ExitStack() as open_browsers:
+        yield lambda: open_browsers.enter_context(Browser(stack.url))
 
 
 @pytest.fixture
-def user(signed_up: Callable[[], Browser]) -> Browser:
+def signed_up(browsers: Callable[[], Browser]) -> Callable[[], Browser]:
+    """Makes browsers, each signed in to a new account."""
+    return lambda: browsers().sign_up()
+
+
+@pytest.fixture
+def user(browser: Browser) -> Browser:
     """A browser signed in to a new account."""
-    return signed_up()
+    return browser.sign_up()
+
+
+@pytest.fixture(scope="session")
+def expired(stack: Stack) -> Callable[[str], str]:
+    """Turns an access token into one of the same session that ended an hour ago."""
+    secret = secrets.load(stack.data_dir / "secrets.json")["KEY_ENCRYPTION_SECRET"]
+    database = Database(embedded.service_url(stack.data_dir, "auth"), pool=1)
+    keys = Keys(database, secret, "drape", -3600)
+
+    async def load() -> None:
+        await keys.load()
+        await database.close()
+
+    asyncio.run(load())
+
+    def age(token: str) -> str:
+        claims = jwt.decode(token, options={"verify_signature": False})
+        return keys.access_token(claims["sub"], claims["sid"])
+
+    return age

@@ -21,13 +21,18 @@ T = TypeVar("T")
 _PREPARED_SHARE = 0.3
 """How much of the picture is done when both photos are understood; what comes after is `generating`."""
 
+_TICKET_BYTES = 36
+_CANCELED_SLOTS = 64
+
 # Per process: loaded once, when it starts.
 _engine: local_engine.LocalEngine
 _events: "Queue[tuple[str, str, float]]"
+_canceled: Any
 
 
-def _start(model_dir: str, threads: int, events: "Queue[tuple[str, str, float]]") -> None:
-    global _engine, _events
+def _start(model_dir: str, threads: int, events: "Queue[tuple[str, str, float]]", canceled: Any) -> None:
+    global _engine, _events, _canceled
+    _canceled = canceled
     Thread(target=_end_with_parent, daemon=True).start()
     _events = events
     _engine = local_engine.LocalEngine(Path(model_dir), threads)
@@ -43,7 +48,12 @@ def _end_with_parent() -> None:
 
 
 def _generate(ticket: str, person: bytes, garment: bytes, options: local_engine.Options) -> local_engine.Picture:
-    return _engine.generate(person, garment, options, lambda step, done: _events.put((ticket, step, done)))
+    def progress(step: str, done: float) -> None:
+        if ticket.encode() in _canceled.get_obj().raw:
+            raise local_engine.Canceled
+        _events.put((ticket, step, done))
+
+    return _engine.generate(person, garment, options, progress)
 
 
 def _check(person: bytes | None, garment: bytes | None) -> list[local_engine.InputProblem]:
@@ -61,6 +71,9 @@ class LocalProcesses:
         self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
         self._events: Queue[tuple[str, str, float]] = self._context.Queue()
+        # The last tickets that were canceled, as text beside text, for the processes to look at.
+        self._canceled: Any = self._context.Array("c", _CANCELED_SLOTS * _TICKET_BYTES)
+        self._cancel_count = 0
         self._listeners: dict[str, Callable[[float], None]] = {}
         Thread(target=self._relay, daemon=True, name="engine-progress").start()
 
@@ -85,6 +98,9 @@ class LocalProcesses:
                 "RESULT_NOT_GOOD_ENOUGH",
                 "We could not make a convincing picture from these two photos. Please try others.",
             ) from error
+        except asyncio.CancelledError:
+            self._cancel(ticket)
+            raise
         finally:
             del self._listeners[ticket]
         return Result(picture.data, picture.content_type, picture.score)
@@ -100,7 +116,9 @@ class LocalProcesses:
 
     async def _run(self, call: Callable[..., T], *arguments: Any) -> T:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._workers, self._context, _start, (*self._arguments, self._events))
+            self._pool = ProcessPoolExecutor(
+                self._workers, self._context, _start, (*self._arguments, self._events, self._canceled)
+            )
         try:
             future: Future[T] = self._pool.submit(call, *arguments)
             return await asyncio.wrap_future(future)
@@ -111,6 +129,11 @@ class LocalProcesses:
             raise EngineFailed("a process of the local engine has died") from error
         except (ArithmeticError, LookupError, ValueError, RuntimeError, OSError) as error:
             raise EngineFailed(f"the local engine failed: {error!r}") from error
+
+    def _cancel(self, ticket: str) -> None:
+        start = self._cancel_count % _CANCELED_SLOTS * _TICKET_BYTES
+        self._canceled.get_obj()[start : start + _TICKET_BYTES] = ticket.encode()
+        self._cancel_count += 1
 
     def _relay(self) -> None:
         while True:

@@ -75,10 +75,10 @@ class Arm:
 
     def _extent(self, centre: Vector, direction: Vector, radius: float) -> float:
         height, width = self.inside.shape
-        for distance in np.arange(0.3 * radius, 2 * radius, 1.0):
+        for distance in np.arange(0.3 * radius, 2.2 * radius, 1.0):
             x, y = (centre + direction * distance).astype(int)
             if not (0 <= x < width and 0 <= y < height) or not self.inside[y, x]:
-                return float(np.clip(distance, 0.8 * radius, 1.55 * radius))
+                return float(np.clip(distance, 0.8 * radius, 2.0 * radius))
         return 1.08 * radius
 
 
@@ -152,13 +152,19 @@ def _fitted_line(
     return ShoulderLine(limb.sign, neck, grid, limb.shoulder[1] + line - 0.018 * width)
 
 
-def _arm_zone(skeleton: Skeleton) -> Mask:
+def _arm_zone(person: Person) -> Mask:
+    """Where arms hide the torso's sides; a bare arm is seen, so only what looks like skin counts."""
+    skeleton = person.skeleton
     zone = np.zeros((skeleton.size[1], skeleton.size[0]), np.bool_)
+    skin = person.is_label(Label.SKIN)
     for limb in skeleton.limbs:
         start = limb.shoulder + (limb.elbow - limb.shoulder) * 0.25
         hand = limb.wrist + unit(limb.wrist - limb.elbow) * skeleton.unit * 0.3
-        zone |= capsule(skeleton.size, start, limb.elbow, skeleton.unit * 0.14)
-        zone |= capsule(skeleton.size, limb.elbow, hand, skeleton.unit * 0.13)
+        arm = capsule(skeleton.size, start, limb.elbow, skeleton.unit * 0.14)
+        core = capsule(skeleton.size, start, limb.elbow, skeleton.unit * 0.06)
+        arm |= capsule(skeleton.size, limb.elbow, hand, skeleton.unit * 0.13)
+        bare = (skin & core).sum() > 0.6 * max(1, core.sum())
+        zone |= arm & ~person.is_label(Label.TOP) if bare else arm
     return zone
 
 
@@ -168,7 +174,7 @@ def _torso_sides(person: Person) -> tuple[Vector, tuple[Vector, Vector]]:
     neck, hips = skeleton.neck, skeleton.hips
     shares = np.linspace(0, 1.35, 60)
     rows = neck[1] + (hips - neck)[1] * shares
-    arms = _arm_zone(skeleton)
+    arms = _arm_zone(person)
     bare_arm = person.is_label(Label.SKIN) & person.regions.arms
     found: list[tuple[float, float]] = []
     for share, row in zip(shares, rows, strict=True):

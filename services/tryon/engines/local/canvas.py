@@ -17,6 +17,7 @@ from services.tryon.engines.local.arrays import (
     resize_plane,
 )
 from services.tryon.engines.local.body import Body
+from services.tryon.engines.local.colours import SkinModel
 from services.tryon.engines.local.filters import GuidedFilter
 from services.tryon.engines.local.parse import Label, Person
 from services.tryon.engines.local.shapes import capsule, unit
@@ -45,6 +46,7 @@ class Canvas:
     origin: Vector  # in the work frame
     mattes: Mattes
     body: Body
+    skin: SkinModel  # of the face
 
     @property
     def size(self) -> Size:
@@ -152,4 +154,4 @@ def open_canvas(picture: Image, person: Person, body: Body, fitting: Fitting) ->
         person=finer(small(person.alpha)),
         face=resize_mask(small(person.regions.face) > 0.5, size),
     )
-    return Canvas(image, box, scale, origin, mattes, body)
+    return Canvas(image, box, scale, origin, mattes, body, person.skin)

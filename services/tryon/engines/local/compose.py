@@ -15,6 +15,7 @@ from services.tryon.engines.local.arrays import (
     distance_inside,
     erode,
     mix,
+    opened,
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
@@ -97,7 +98,9 @@ def _torso_form(canvas: Canvas, fitting: Fitting) -> Plane:
         for index in (0, 1)
     )
     across = (np.arange(canvas.size[0])[None] - left) / np.maximum(right - left, 1) * 2 - 1
-    result: Plane = (1 - 0.16 * np.abs(np.clip(across, -1.1, 1.1)) ** 4).astype(np.float32)
+    armpit = max(float(plan.armpit[1]) for plan in fitting.plans)
+    below = np.clip((rows - armpit) / (0.3 * canvas.body.skeleton.unit) + 1, 0, 1)[:, None]  # above it is shoulder
+    result: Plane = (1 - 0.16 * below * np.abs(np.clip(across, -1.1, 1.1)) ** 4).astype(np.float32)
     return result
 
 
@@ -117,7 +120,8 @@ def _shadow_beside(plane: Plane, reach: float, shift: int) -> Plane:
 def _armpit_gaps(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
     """Thin openings between sleeve and torso, which would show the arm's skin where cloth folds."""
     covered = drawn.cover > 0.5
-    gap = closed(covered, 0.055 * canvas.unit) & ~covered & (drawn.opening < 0.2)
+    gap = closed(covered, 0.09 * canvas.unit) & ~covered & (drawn.opening < 0.2) & (canvas.mattes.person > 0.9)
+    gap = opened(gap, 1.5 * canvas.scale)  # no slivers along edges
     rows = np.arange(canvas.size[1])[:, None]
     top = min(canvas.row(float(plan.shoulder[1])) for plan in fitting.plans)
     bottom = max(canvas.row(float(plan.armpit[1])) for plan in fitting.plans) + 0.25 * canvas.unit

@@ -209,7 +209,7 @@ def _thin_edge(cloth: Image, mask: Mask, alpha: Plane) -> Plane:
 
     The matting equation with foreground and background colours extrapolated from both sides of the rim.
     """
-    radius = max(6, cloth.shape[1] // 56)
+    radius = max(3, cloth.shape[1] // 220)
     inner, outer = erode(mask, radius), ~dilate(mask, radius)
     half = (cloth.shape[1] // 2, cloth.shape[0] // 2)
     small = resize_image(cloth, half).astype(np.float32)

@@ -21,7 +21,7 @@ from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.filters import push_pull
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.neckline import neck_opening
-from services.tryon.engines.local.shapes import polygon
+from services.tryon.engines.local.shapes import polygon, unit
 from services.tryon.engines.local.warp import Fitting, Part
 
 
@@ -89,16 +89,19 @@ def _armhole_clip(canvas: Canvas, fitting: Fitting, sign: int) -> Plane:
     The rest of it would cover the chest: cloth that really bunches up under the arm.
     """
     index = 0 if sign < 0 else 1
-    plan, skeleton = fitting.plans[index], canvas.body.skeleton
-    far = np.array([sign * 3.0 * skeleton.unit, 0.0])
-    up = np.array([0.0, -skeleton.unit])
-    below = plan.armpit + np.array([0.0, 3.0 * skeleton.unit])
-    corners = [plan.shoulder + up, plan.shoulder, plan.armpit, below, below + far, plan.shoulder + up + far]
+    plan, arm = fitting.plans[index], canvas.body.arms[index]
+    measure = arm.measure
+    far, up = np.array([sign * 3.0 * measure, 0.0]), np.array([0.0, -measure])
+    start = float((plan.armpit - arm.line[0]) @ unit(arm.line[1] - arm.line[0])) + 0.1 * measure
+    marks = np.arange(np.clip(start, 0.3 * measure, arm.upper), arm.reach, 0.05 * measure)
+    sections = [arm.section(mark) for mark in marks]
+    inner = [section.centre - section.outward * 1.25 * section.radius for section in sections]
+    end = inner[-1] if inner else plan.armpit
+    corners = [plan.shoulder + up, plan.shoulder, plan.armpit, *inner, end + far, plan.shoulder + up + far]
     allowed = polygon(canvas.size, [canvas.place(corner) for corner in corners])
-    limb = skeleton.limbs[index]
-    start = limb.shoulder + (limb.elbow - limb.shoulder) * 0.5
-    arm = canvas.limb(start, limb.elbow, 0.15, 0.15) | canvas.limb(limb.elbow, limb.wrist, 0.15, 0.15)
-    return soften(allowed | arm, 1.5 * canvas.scale)
+    limb = canvas.body.skeleton.limbs[index]
+    allowed |= canvas.limb(limb.elbow, limb.wrist, 0.16, 0.15)
+    return soften(allowed, 1.2 * canvas.scale)
 
 
 def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGarment:
@@ -107,7 +110,9 @@ def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGar
     drawn = [_draw(canvas, garment, part, opening) for part in fitting.parts]
     layers = [layer for layer, _ in drawn]
     layers[1:] = [
-        replace(layer, alpha=layer.alpha * _armhole_clip(canvas, fitting, layer.sign))
+        replace(
+            layer, alpha=layer.alpha * np.maximum(_armhole_clip(canvas, fitting, layer.sign), 1 - layers[0].alpha)
+        )
         for layer in layers[1:]
     ]
     return DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1])

@@ -28,6 +28,7 @@ from services.tryon.engines.local.arrays import (
     largest_component,
     opened,
     resize_image,
+    resize_mask,
     resize_plane,
     size_of,
     soften,
@@ -106,14 +107,30 @@ class Person:
         return self.labels == label
 
 
-def _silhouette(models: Models, image: Image, pose: Pose) -> Plane:
+def _core(skeleton: Skeleton) -> Mask:
+    """What belongs to the body whatever it wears: slim limbs, trunk, head."""
+    size, measure, points = skeleton.size, skeleton.unit, skeleton.points
+    core = skeleton.torso_mask(0.95, 1.35, -0.1, 1.1) | skeleton.neck_mask() | dilate(skeleton.face_mask(), 4)
+    for limb in skeleton.limbs:
+        core |= capsule(size, limb.shoulder, limb.elbow, 0.1 * measure, 0.08 * measure)
+        core |= capsule(size, limb.elbow, limb.wrist, 0.08 * measure, 0.06 * measure)
+        core |= capsule(size, limb.wrist, limb.fingertip, 0.05 * measure)
+    for hip, knee, ankle in ((23, 25, 27), (24, 26, 28)):
+        core |= capsule(size, points[hip], points[knee], 0.14 * measure) | capsule(
+            size, points[knee], points[ankle], 0.1 * measure
+        )
+    return core
+
+
+def _silhouette(models: Models, image: Image, pose: Pose, skeleton: Skeleton) -> Plane:
     """The person's matte: two networks' masks, GrabCut (Rother et al., 2004) in the doubtful rim, guided filter."""
     from_pose = resize_plane(pose.silhouette, size_of(image))
     near_pose = dilate(from_pose > 0.2, 20)
     likely = np.maximum(from_pose, selfie_mask(models, image) * near_pose)
     half = (image.shape[1] * 2 // 3, image.shape[0] * 2 // 3)
     small, likely_small = resize_image(image, half), resize_plane(likely, half)
-    sure, possible = erode(likely_small > 0.8, 3), dilate(likely_small > 0.3, 5)
+    core = resize_mask(_core(skeleton), half)
+    sure, possible = erode(likely_small > 0.8, 3) & core, dilate(likely_small > 0.3, 5)
     trimap = np.where(likely_small > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
     trimap = np.where(sure, cv2.GC_FGD, np.where(possible, trimap, cv2.GC_BGD)).astype(np.uint8)
     if sure.any() and not possible.all():
@@ -300,7 +317,7 @@ def understand(models: Models, picture: Image, pose: Pose, pause: Callable[[], N
     size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
     image = resize_image(picture, size)
     skeleton = skeleton_of(pose, scale, size)
-    alpha = _silhouette(models, image, pose)
+    alpha = _silhouette(models, image, pose, skeleton)
     pause()
     where = _regions(skeleton, skeleton.face_mask())
     classifier = _Classifier(image, skeleton, where, alpha > 0.5)

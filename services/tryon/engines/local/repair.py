@@ -126,7 +126,8 @@ def _fill_lower(canvas: Canvas, colours: Colours, zones: _Zones) -> Colours:
 def _skin_field(canvas: Canvas, lab: Colours, zones: _Zones) -> Colours:
     """The skin's colour everywhere: that of the nearest visible skin, tending to the usual one far from it."""
     mattes = canvas.mattes
-    seen = erode((mattes.skin > 0.85) & ~mattes.face & (mattes.person > 0.9) & ~zones.old, 2)
+    like_face = (np.abs(lab - canvas.skin.colour.astype(np.float32)) < [70, 14, 16]).all(axis=2)
+    seen = erode((mattes.skin > 0.85) & ~mattes.face & (mattes.person > 0.9) & ~zones.old, 2) & like_face
     if seen.sum() < 150:
         inner = erode(mattes.face, 4.5 * canvas.scale)
         seen = inner if inner.sum() >= 150 else mattes.face

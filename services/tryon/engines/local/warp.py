@@ -232,8 +232,11 @@ class _SleevePlan:
 class _SleevePlanner:
     """Handles of one sleeve: its seams follow the arm."""
 
-    def __init__(self, body: Body, scale: _Scale, mesh: Mesh, part: int, side: GarmentSide, sleeve: Sleeve) -> None:
+    def __init__(
+        self, garment: Garment, body: Body, scale: _Scale, mesh: Mesh, part: int, side: GarmentSide, sleeve: Sleeve
+    ) -> None:
         self._mesh, self._part, self._side, self._sleeve = mesh, part, side, sleeve
+        self._garment_length = garment.landmarks.bottom - garment.landmarks.top
         self._body, self._scale = body, scale
         self._index = 0 if side.sign < 0 else 1
         self._limb = body.skeleton.limbs[self._index]
@@ -248,7 +251,7 @@ class _SleevePlanner:
         own = self._sleeve.outer_length * self._scale.down
         reach = own * 0.97 if worn else (own * 0.9 - 0.04 * measure) * shortening
         is_long = self._sleeve.outer_length > 1.6 * self._sleeve.armhole
-        if is_long and reach > 0.8 * arm.reach:
+        if is_long and (reach > 0.8 * arm.reach or self._sleeve.outer_length > 0.8 * self._garment_length):
             reach = arm.reach
         return float(np.clip(reach, 0.2 * measure, arm.reach))
 
@@ -342,9 +345,9 @@ def fit(garment: Garment, body: Body) -> Fitting:
         if sign == 0 or side.sleeve is None:
             continue
         index = 0 if sign < 0 else 1
-        planner = _SleevePlanner(body, scale, mesh, part, side, side.sleeve)
+        planner = _SleevePlanner(garment, body, scale, mesh, part, side, side.sleeve)
         sleeves[sign] = planner.place(tops[index][1], edges[index][0], garment.worn_by is not None)
-        glue += _seam(mesh, part, side, 1.01 if sleeves[sign].glued else 0.55)
+        glue += _seam(mesh, part, side, 1.01 if sleeves[sign].glued else 0.75)
     places = mesh.bend(scale.both, glue)
     parts = []
     for number, (sign, mask) in enumerate(pieces):

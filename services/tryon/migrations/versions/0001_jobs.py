@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("progress", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("engine", sa.String(), nullable=False),
         sa.Column("image_id", sa.String()),
@@ -33,4 +34,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "idempotency_key"),
     )
     op.create_index("jobs_of_user", "jobs", ["user_id", sa.text("id DESC")])
-    op.create_index("jobs_created", "jobs", ["created_at"], postgresql_where=sa.text("state = 'created'"))
+    op.create_index(
+        "jobs_open", "jobs", ["id"], postgresql_where=sa.text("state NOT IN ('succeeded', 'failed', 'canceled')")
+    )

@@ -1,0 +1,198 @@
+"""Drawn garments: outfits that need no photographer's permission, for tests and demonstrations."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+Colour = tuple[int, int, int]  # red, green, blue
+Pattern = Literal["plain", "stripes", "dots", "checks", "badge"]
+
+_WIDTH, _HEIGHT = 768, 1024
+_FINE = 2  # drawn this much larger, then averaged down
+
+# Half outlines right of the axis, from the neck to the hem, for a picture of 768 x 1024; x from the axis.
+_NECK_HALF, _NECK_TOP, _NECK_DEPTH = 82.0, 178.0, 62.0
+_BODY: list[tuple[float, float]] = [(82, 178), (206, 226), (204, 420), (198, 640), (204, 862), (0, 872)]
+_SHORT_SLEEVE: list[tuple[float, float]] = [(196, 220), (258, 262), (340, 420), (262, 470), (200, 400), (188, 300)]
+_LONG_SLEEVE: list[tuple[float, float]] = [
+    (196, 220), (252, 262), (296, 420), (340, 640), (368, 822), (300, 842), (262, 660), (226, 480), (202, 400), (188, 300),
+]  # fmt: skip
+
+
+def _smooth(points: list[tuple[float, float]], rounds: int = 2) -> npt.NDArray[np.float64]:
+    """A closed outline with rounded corners (Chaikin, 1974)."""
+    line = np.array(points, np.float64)
+    for _ in range(rounds):
+        following = np.roll(line, -1, axis=0)
+        line = np.stack([line * 0.88 + following * 0.12, line * 0.12 + following * 0.88], axis=1).reshape(-1, 2)
+    return line
+
+
+def _filled(points: npt.NDArray[np.float64], sign: int) -> npt.NDArray[np.bool_]:
+    canvas = np.zeros((_HEIGHT * _FINE, _WIDTH * _FINE), np.uint8)
+    placed = points * [sign, 1] + [_WIDTH / 2, 0]
+    cv2.fillPoly(canvas, [np.round(placed * _FINE).astype(np.int32)], 1)
+    return canvas > 0
+
+
+def _neck(depth: float) -> npt.NDArray[np.bool_]:
+    canvas = np.zeros((_HEIGHT * _FINE, _WIDTH * _FINE), np.uint8)
+    centre = (_WIDTH * _FINE // 2, int((_NECK_TOP - 2) * _FINE))
+    axes = (int(_NECK_HALF * _FINE), int(depth * _FINE))
+    cv2.ellipse(canvas, centre, axes, 0, 0, 360, 1, -1)
+    return canvas > 0
+
+
+def _pattern(colour: Colour, second: Colour, kind: Pattern) -> Image:
+    """The cloth, unlit."""
+    rows, columns = np.mgrid[0 : _HEIGHT * _FINE, 0 : _WIDTH * _FINE] / _FINE
+    chosen: dict[Pattern, npt.NDArray[np.bool_]] = {
+        "plain": np.zeros(rows.shape, np.bool_),
+        "stripes": (rows % 56) < 22,
+        "dots": ((rows + 24) % 48 - 24) ** 2 + ((columns + 24 * ((rows + 24) // 48 % 2)) % 48 - 24) ** 2 < 90,
+        "checks": ((rows // 40 + columns // 40) % 2) == 0,
+        "badge": (rows - 430) ** 2 + (columns - _WIDTH / 2) ** 2 < 88**2,
+    }
+    cloth = np.where(chosen[kind][..., None], np.array(second), np.array(colour)).astype(np.uint8)
+    if kind == "badge":
+        _draw_badge(cloth, colour)
+    return cloth
+
+
+def _draw_badge(cloth: Image, colour: Colour) -> None:
+    """A mountain in the circle."""
+    peaks = np.array([(-78, 40), (-30, -34), (-6, 4), (26, -52), (80, 40)]) + [_WIDTH // 2, 430]
+    cv2.fillPoly(cloth, [(peaks * _FINE).astype(np.int32)], colour, cv2.LINE_AA)
+
+
+def _light(mask: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.float32]:
+    """Soft folds and darker edges, as a factor."""
+    small = cv2.resize(mask.astype(np.uint8), (_WIDTH // 2, _HEIGHT // 2))
+    inward = cv2.distanceTransform(small, cv2.DIST_L2, 5)
+    edge = 0.86 + 0.14 * np.clip(inward / 16, 0, 1) ** 0.5
+    noise = np.random.default_rng(seed).standard_normal((_HEIGHT // 8, _WIDTH // 8)).astype(np.float32)
+    folds = cv2.GaussianBlur(noise, (0, 0), 2.0, sigmaY=9.0)
+    folds = cv2.resize(folds / max(1e-6, float(folds.std())), (_WIDTH // 2, _HEIGHT // 2), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize((edge * (1 + 0.022 * folds)).astype(np.float32), (_WIDTH * _FINE, _HEIGHT * _FINE))
+
+
+def _lay(picture: Image, cloth: Image, mask: npt.NDArray[np.bool_], light: npt.NDArray[np.float32]) -> None:
+    lit = np.clip(cloth[mask] * light[mask][:, None], 0, 255)
+    picture[mask] = lit.astype(np.uint8)
+
+
+def _seam(picture: Image, points: list[tuple[float, float]], dashed: bool = False) -> None:
+    """A darker line, on both sides of the axis."""
+    for sign in (-1, 1):
+        line = np.round((np.array(points) * [sign, 1] + [_WIDTH / 2, 0]) * _FINE).astype(np.int32)
+        shade = picture.copy()
+        cv2.polylines(shade, [line], False, (0, 0, 0), 2 if dashed else 3, cv2.LINE_AA)
+        cv2.addWeighted(shade, 0.22, picture, 0.78, 0, dst=picture)
+
+
+def _collar(picture: Image, trim: Colour, depth: float) -> None:
+    """A ribbed band around the neck, and the garment's inner back."""
+    opening = _neck(depth)
+    band = _neck(depth + 18) & ~opening
+    band[: int((_NECK_TOP - 2) * _FINE)] = False
+    back = opening.copy()
+    back[int((_NECK_TOP + 0.45 * depth) * _FINE) :] = False
+    inside = picture.any(axis=2) if False else np.zeros(picture.shape[:2], np.bool_)
+    picture[opening & ~inside] = (250, 250, 250)
+    lower = opening.copy()
+    lower[: int((_NECK_TOP - 2) * _FINE)] = False
+    picture[lower] = tuple(int(0.55 * part) for part in trim)
+    picture[band] = tuple(int(0.9 * part) for part in trim)
+    picture[: int((_NECK_TOP - 2) * _FINE)][opening[: int((_NECK_TOP - 2) * _FINE)]] = (250, 250, 250)
+    _ = back
+
+
+def _garment(
+    colour: Colour, second: Colour, pattern: Pattern, sleeve: list[tuple[float, float]] | None, size: tuple[int, int]
+) -> bytes:
+    picture = np.full((_HEIGHT * _FINE, _WIDTH * _FINE, 3), 250, np.uint8)
+    cloth = _pattern(colour, second, pattern)
+    if sleeve is not None:
+        for sign in (-1, 1):
+            mask = _filled(_smooth(sleeve), sign)
+            _lay(picture, cloth, mask, _light(mask, 5 + sign))
+    halves = [_filled(np.array([(0, _NECK_TOP), *_BODY]), sign) for sign in (-1, 1)]
+    body = halves[0] | halves[1]
+    _lay(picture, cloth, body, _light(body, 3))
+    _collar(picture, second if pattern == "plain" else colour, _NECK_DEPTH)
+    _seam(picture, [(204, 846), (0, 856)], dashed=True)
+    if sleeve is not None:
+        _seam(picture, [(206, 226), (192, 300), (204, 400)])
+    small = cv2.resize(picture, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
+    return _png(cv2.resize(small, size, interpolation=cv2.INTER_AREA) if size != (_WIDTH, _HEIGHT) else small)
+
+
+def _png(rgb: Image) -> bytes:
+    encoded, data = cv2.imencode(".png", rgb[:, :, ::-1])
+    if not encoded:
+        raise RuntimeError("PNG encoding failed")
+    return data.tobytes()
+
+
+def tshirt(
+    colour: Colour = (196, 48, 56),
+    pattern: Pattern = "plain",
+    size: tuple[int, int] = (_WIDTH, _HEIGHT),
+    second: Colour = (246, 240, 226),
+) -> bytes:
+    """A T-shirt laid flat, as PNG. `size` is width and height in pixels."""
+    return _garment(colour, second, pattern, _SHORT_SLEEVE, size)
+
+
+def sweater(
+    colour: Colour = (38, 84, 124),
+    pattern: Pattern = "plain",
+    size: tuple[int, int] = (_WIDTH, _HEIGHT),
+    second: Colour = (240, 232, 214),
+) -> bytes:
+    """A sweater with long sleeves laid flat, as PNG."""
+    return _garment(colour, second, pattern, _LONG_SLEEVE, size)
+
+
+def vest(
+    colour: Colour = (70, 130, 90),
+    pattern: Pattern = "plain",
+    size: tuple[int, int] = (_WIDTH, _HEIGHT),
+    second: Colour = (240, 236, 220),
+) -> bytes:
+    """A top without sleeves laid flat, as PNG."""
+    return _garment(colour, second, pattern, None, size)
+
+
+def trousers(colour: Colour = (60, 70, 110), size: tuple[int, int] = (_WIDTH, _HEIGHT)) -> bytes:
+    """Trousers laid flat, as PNG."""
+    picture = np.full((_HEIGHT * _FINE, _WIDTH * _FINE, 3), 250, np.uint8)
+    cloth = _pattern(colour, colour, "plain")
+    half = np.array([(0, 120), (128, 120), (168, 320), (176, 920), (62, 924), (0, 400)], np.float64)
+    for sign in (-1, 1):
+        mask = _filled(half, sign)
+        _lay(picture, cloth, mask, _light(mask, 7))
+    return _png(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+
+
+def dress(colour: Colour = (150, 60, 120), size: tuple[int, int] = (_WIDTH, _HEIGHT)) -> bytes:
+    """A long dress without sleeves, as PNG."""
+    picture = np.full((_HEIGHT * _FINE, _WIDTH * _FINE, 3), 250, np.uint8)
+    cloth = _pattern(colour, colour, "plain")
+    half = np.array([(0, 110), (56, 70), (92, 84), (84, 180), (112, 240), (100, 400), (128, 960), (0, 964)], np.float64)
+    for sign in (-1, 1):
+        mask = _filled(half, sign)
+        _lay(picture, cloth, mask, _light(mask, 7))
+    return _png(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+
+
+OUTFITS: dict[str, Callable[[], bytes]] = {
+    "red T-shirt": lambda: tshirt(),
+    "badge T-shirt": lambda: tshirt((34, 54, 92), "badge"),
+    "striped sweater": lambda: sweater((38, 84, 124), "stripes"),
+    "dotted vest": lambda: vest((70, 130, 90), "dots"),
+}

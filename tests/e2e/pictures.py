@@ -1,0 +1,70 @@
+"""The pictures that people upload in the tests."""
+
+import io
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+from skimage import data as samples
+
+PERSON_SIZE = (440, 512)
+# Left, top, right, bottom of the chest in the picture of the person.
+TORSO = (130, 240, 270, 440)
+
+
+@cache
+def person() -> bytes:
+    """A photo of a person, a JPEG of PERSON_SIZE."""
+    width, height = PERSON_SIZE
+    return _encoded(Image.fromarray(samples.astronaut()[:height, :width]), "JPEG")
+
+
+@cache
+def landscape() -> bytes:
+    """A photo that shows nobody."""
+    return _encoded(Image.fromarray(samples.coffee()), "JPEG")
+
+
+@cache
+def garment() -> bytes:
+    """A striped T-shirt before a white wall."""
+    shirt = Image.new("RGB", (600, 640), (250, 250, 250))
+    draw = ImageDraw.Draw(shirt)
+    right = [(375, 70), (490, 115), (570, 250), (480, 300), (450, 260), (450, 580)]
+    left = [(600 - x, y) for x, y in reversed(right)]
+    draw.polygon(right + left, fill=(30, 120, 70))
+    draw.ellipse((225, 30, 375, 130), fill=(250, 250, 250))
+    for row in range(150, 580, 60):
+        draw.line((152, row, 448, row), fill=(240, 230, 90), width=14)
+    return _encoded(shirt, "PNG")
+
+
+def noise(kind: str = "JPEG", size: tuple[int, int] = (96, 128)) -> bytes:
+    """A small picture that is never the same twice."""
+    pixels = np.random.default_rng().integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    return _encoded(Image.fromarray(pixels), kind)
+
+
+def padded(size: int) -> bytes:
+    """A valid JPEG of exactly `size` bytes."""
+    data = noise()
+    return data + b"\0" * (size - len(data))
+
+
+def decoded(data: bytes) -> Image.Image:
+    """The picture, every pixel of it read."""
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def pixels(image: Image.Image, box: tuple[int, int, int, int] | None = None) -> npt.NDArray[np.int16]:
+    """Colours of the picture, or of a part of it."""
+    return np.asarray((image.crop(box) if box else image).convert("RGB"), dtype=np.int16)
+
+
+def _encoded(image: Image.Image, kind: str) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind)
+    return out.getvalue()
