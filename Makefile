@@ -22,7 +22,7 @@ test: setup ## Run every test (ARGS="tests/e2e -k upload" for some)
 	@$(VENV_PYTHON) -m pytest $(ARGS)
 
 gen: setup ## Generate the code from the protos again
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(VENV_PYTHON) scripts/gen.py
+	@rm -f gen/inputs && $(PYTHON) scripts/setup.py
 
 lint: setup ## Check style, types and protos
 	@.venv/bin/ruff check .

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from sandbox import samples
-from sandbox.stack import DEFAULT_PORTS, ROOT, Stack, StackError, stop_leftovers
+from sandbox.stack import ROOT, Stack, StackError, preferred_ports, stop_leftovers
 from services.kit import embedded
 
 DATA = Path(os.environ.get("DATA_DIR", ROOT / ".data"))
@@ -32,7 +32,7 @@ def run() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     port = int(os.environ.get("PORT", "8080"))
-    stack = Stack(DATA, DEFAULT_PORTS | {"gateway": port}, os.environ.get("FRONTEND_URL", "http://localhost:3000"))
+    stack = Stack(DATA, preferred_ports(port), os.environ.get("FRONTEND_URL", "http://localhost:3000"))
     started = time.monotonic()
     print("Starting Drape …", flush=True)
     try:

@@ -50,6 +50,12 @@ def free_ports() -> dict[str, int]:
         return {name: one.getsockname()[1] for name, one in sockets.items()}
 
 
+def preferred_ports(gateway: int) -> dict[str, int]:
+    """The usual ports, but others where those are taken: only the gateway's is one that a person knows."""
+    free = free_ports()
+    return {name: port if _is_free(port) else free[name] for name, port in DEFAULT_PORTS.items()} | {"gateway": gateway}
+
+
 @dataclass
 class Stack:
     """One running system. `extra` adds to, or replaces, variables of a process by its name in the Procfile."""
@@ -85,7 +91,7 @@ class Stack:
         log = self.data_dir / "logs" / f"{name}.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("ab") as output:
-            self.processes[name] = subprocess.Popen(  # noqa: S603 - the Procfile's own commands
+            self.processes[name] = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
             )
         self._write_pids()
@@ -130,15 +136,11 @@ class Stack:
 
     def _check_ports(self) -> None:
         for name, port in self.ports.items():
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError as error:
-                    raise StackError(
-                        f"Port {port}, which {name} needs, is in use. Stop what uses it, or run `make stop` "
-                        f"if that is an earlier start of Drape."
-                    ) from error
+            if not _is_free(port):
+                raise StackError(
+                    f"Port {port}, which {name} needs, is in use. Stop what uses it (`make stop`, if that is an "
+                    f"earlier start of Drape), or choose another one: make run PORT={port + 1}"
+                )
 
     def _environments(self) -> dict[str, dict[str, str]]:
         """The variables of each process. A service sees its own secrets and no other's."""
@@ -234,6 +236,16 @@ def stop_leftovers(data_dir: Path) -> bool:
                     _wait_or_kill(process)
         file.unlink(missing_ok=True)
     return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _wait_or_kill(process: psutil.Process) -> None:

@@ -25,7 +25,9 @@ def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
 
 def test_a_service_that_cannot_start_is_named_with_its_reason_and_nothing_stays_running(tmp_path: Path) -> None:
     stack = Stack(tmp_path, free_ports(), extra={"billing": {"STRIPE_WEBHOOK_SECRET": ""}})
-    with pytest.raises(StackError, match=r"billing stopped with exit code 1: .*STRIPE_WEBHOOK_SECRET must not be empty"):
+    with pytest.raises(
+        StackError, match=r"billing stopped with exit code 1: .*STRIPE_WEBHOOK_SECRET must not be empty"
+    ):
         stack.start()
     assert not stack.processes
     embedded.stop(tmp_path)

@@ -166,7 +166,7 @@ class Payments:
             )
             event = json.loads(body)
             stamps = [int(part[2:]) for part in signature.split(",") if part.startswith("t=")]
-        except (stripe.SignatureVerificationError, ValueError) as error:
+        except (stripe.SignatureVerificationError, ValueError, TypeError) as error:  # TypeError: not ASCII
             raise SignatureInvalid("Webhook signature verification failed") from error
         if not stamps or stamps[0] > time.time() + TOLERANCE_SECONDS or not _is_event(event):
             raise SignatureInvalid("Webhook signature verification failed")

@@ -53,7 +53,8 @@ class Webhooks:
         """Acts on a stored event."""
         async with self._database.read() as connection:
             row = (await connection.execute(select(StripeEvent).where(col(StripeEvent.id) == event_id))).one()
-        await self._act(row.type, row.payload.get("data", {}).get("object", {}))
+        if subject := _subject_of(row.payload):
+            await self._act(row.type, subject)
         async with self._database.transaction() as connection:
             await connection.execute(
                 update(StripeEvent).where(col(StripeEvent.id) == event_id).values(processed_at=datetime.now(UTC))
@@ -93,6 +94,13 @@ class Webhooks:
             await connection.execute(
                 update(Account).where(col(Account.user_id) == subscription.user_id).values(plan=plan)
             )
+
+
+def _subject_of(event: dict[str, Any]) -> dict[str, Any] | None:
+    """The object that the event is about; None when it names none."""
+    data = event.get("data")
+    subject = data.get("object") if isinstance(data, dict) else None
+    return subject if isinstance(subject, dict) and isinstance(subject.get("id"), str) else None
 
 
 def _ours(subject: dict[str, Any]) -> bool:

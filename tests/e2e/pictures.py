@@ -46,6 +46,16 @@ def noise(kind: str = "JPEG", size: tuple[int, int] = (96, 128)) -> bytes:
     return _encoded(Image.fromarray(pixels), kind)
 
 
+def tagged() -> bytes:
+    """A photo of 96 × 128 taken with the camera on its side, which says where it was taken."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turn by 90 degrees
+    exif[0x010E] = "Secret Street 1"
+    out = io.BytesIO()
+    decoded(noise()).save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
 def padded(size: int) -> bytes:
     """A valid JPEG of exactly `size` bytes."""
     data = noise()

@@ -20,7 +20,7 @@ from services.tryon.engines.local.body import Body
 from services.tryon.engines.local.colours import SkinModel
 from services.tryon.engines.local.filters import GuidedFilter
 from services.tryon.engines.local.parse import Label, Person
-from services.tryon.engines.local.shapes import capsule, unit
+from services.tryon.engines.local.shapes import capsule, polygon, unit
 from services.tryon.engines.local.warp import Fitting
 
 
@@ -100,6 +100,17 @@ class Canvas:
         upper, elbow, wrist = shares
         arm = self.limb(shoulder, limb.elbow, upper, elbow) | self.limb(limb.elbow, limb.wrist, elbow, wrist)
         return arm | self.limb(limb.wrist, hand_end, wrist, wrist) if hand > 0 else arm
+
+    def sleeve(self, index: int, shoulder: Vector, armpit: Vector, share: float, width: float) -> Mask:
+        """The area that a sleeve covers which reaches `share` of the arm, `width` times as thick as the arm."""
+        arm = self.body.arms[index]
+        end = share * arm.reach - 0.02 * arm.measure
+        start = float((armpit - arm.line[0]) @ unit(arm.line[1] - arm.line[0])) + 0.06 * arm.measure
+        marks = np.linspace(min(start, end), end, 12)
+        sections = [arm.section(mark) for mark in marks]
+        inner = [section.centre - section.outward * section.radius * width for section in sections]
+        outer = [section.centre + section.outward * section.radius * 0.8 for section in sections]
+        return polygon(self.size, [self.place(corner) for corner in [shoulder, armpit, *inner, *outer[::-1]]])
 
     def lab(self) -> Colours:
         """The picture in Lab."""

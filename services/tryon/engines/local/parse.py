@@ -292,9 +292,30 @@ class _Classifier:
         return np.where(self._inside, best, np.uint8(Label.BACKGROUND)).astype(np.uint8)
 
 
-def _tidy(labels: npt.NDArray[np.uint8], where: Regions, top_prior: Plane) -> npt.NDArray[np.uint8]:
+def _below_hem(labels: npt.NDArray[np.uint8], skeleton: Skeleton, where: Regions) -> Mask:
+    """What was taken for the top though it lies lower than the top reaches in the middle of the body."""
+    columns = np.arange(skeleton.size[0], dtype=np.float32)[None]
+    axis = skeleton.neck[0] + where.along * (skeleton.hips - skeleton.neck)[0]
+    middle = np.abs(columns - axis) < 0.33 * skeleton.shoulder_width
+    steps = np.clip((where.along[middle] * 50).astype(np.intp), 0, 99)
+    filled = np.bincount(steps, labels[middle] == Label.TOP, 100) / np.maximum(1, np.bincount(steps, minlength=100))
+    covered = np.flatnonzero(filled > 0.35)
+    if len(covered) == 0:
+        return np.zeros(labels.shape, np.bool_)
+    sleeves = where.arms.copy()
+    for limb in skeleton.limbs:
+        forearm = capsule(skeleton.size, limb.elbow, limb.wrist, 0.05 * skeleton.unit)
+        if (labels[forearm] == Label.SKIN).sum() > 0.5 * forearm.sum():
+            sleeves &= ~capsule(skeleton.size, limb.elbow, limb.fingertip, 0.3 * skeleton.unit)
+    return (labels == Label.TOP) & (where.along > covered[-1] / 50 + 0.07) & ~sleeves
+
+
+def _tidy(
+    labels: npt.NDArray[np.uint8], skeleton: Skeleton, where: Regions, top_prior: Plane
+) -> npt.NDArray[np.uint8]:
     """Give specks back to what surrounds them: tops that hang nowhere, hair that touches no head."""
     labels = labels.copy()
+    labels[_below_hem(labels, skeleton, where)] = Label.BOTTOM
     numbers, stats = components(opened(labels == Label.TOP, 1))
     if len(stats) > 1:
         areas = stats[1:, cv2.CC_STAT_AREA]
@@ -322,7 +343,7 @@ def understand(models: Models, picture: Image, pose: Pose, pause: Callable[[], N
     where = _regions(skeleton, skeleton.face_mask())
     classifier = _Classifier(image, skeleton, where, alpha > 0.5)
     pause()
-    labels = _tidy(classifier.labels(), where, blur(_priors(skeleton, where)[Label.TOP], 1))
+    labels = _tidy(classifier.labels(), skeleton, where, blur(_priors(skeleton, where)[Label.TOP], 1))
     return Person(
         image=image,
         scale=scale,

@@ -72,11 +72,21 @@ def _bare_torso(canvas: Canvas, fitting: Fitting) -> tuple[Mask, Mask]:
     return torso, polygon(canvas.size, [canvas.place(point) for point in outline])
 
 
+def bared_forearms(canvas: Canvas, fitting: Fitting) -> Mask:
+    """Forearms that the old sleeve hid and the new one does not: they lie in front of whatever they cross."""
+    bared = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
+    for index in (0, 1):
+        limb = canvas.body.skeleton.limbs[index]
+        if fitting.plans[index].sleeve_share < 0.8:
+            bared |= canvas.limb(limb.elbow, limb.wrist, 0.105, 0.075)
+    return bared & (canvas.mattes.top > 0.4)
+
+
 def _zones(canvas: Canvas, cover: Plane, fitting: Fitting, arms: tuple[Mask, Mask]) -> _Zones:
     mattes, scale = canvas.mattes, canvas.scale
     protected = mattes.face | (mattes.hair > 0.55)
     old = dilate(mattes.top > 0.25, 2 * scale) & ~protected
-    exposed = old & (cover < 0.98)
+    exposed = old & ((cover < 0.98) | bared_forearms(canvas, fitting))
     torso, shoulders = _bare_torso(canvas, fitting)
     neck = _neck(canvas)
     skin = (arms[0] | arms[1] | torso | shoulders | neck) & old
@@ -126,8 +136,9 @@ def _fill_lower(canvas: Canvas, colours: Colours, zones: _Zones) -> Colours:
 def _skin_field(canvas: Canvas, lab: Colours, zones: _Zones) -> Colours:
     """The skin's colour everywhere: that of the nearest visible skin, tending to the usual one far from it."""
     mattes = canvas.mattes
-    like_face = (np.abs(lab - canvas.skin.colour.astype(np.float32)) < [70, 14, 16]).all(axis=2)
+    like_face = (np.abs(lab - canvas.skin.colour.astype(np.float32)) < [70, 9, 10]).all(axis=2)
     seen = erode((mattes.skin > 0.85) & ~mattes.face & (mattes.person > 0.9) & ~zones.old, 2) & like_face
+    seen &= _where_skin_shows(canvas)
     if seen.sum() < 150:
         inner = erode(mattes.face, 4.5 * canvas.scale)
         seen = inner if inner.sum() >= 150 else mattes.face
@@ -141,6 +152,17 @@ def _skin_field(canvas: Canvas, lab: Colours, zones: _Zones) -> Colours:
     field = push_pull((total + 0.002 * usual.astype(np.float32)) / known[..., None], np.minimum(known, 1))
     smooth = cv2.GaussianBlur(field, (0, 0), 1.5)
     return cv2.resize(smooth, canvas.size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+
+
+def _where_skin_shows(canvas: Canvas) -> Mask:
+    """Arms, hands, neck and chest: fair hair, which looks like skin, is nowhere there."""
+    skeleton = canvas.body.skeleton
+    chest = polygon(
+        canvas.size,
+        [canvas.place(point) for point in (*(limb.shoulder for limb in skeleton.limbs), skeleton.hips)],
+    )
+    arms = [canvas.arm(index, (0.2, 0.17, 0.15), hand=0.42) for index in (0, 1)]
+    return arms[0] | arms[1] | chest | _neck(canvas)
 
 
 def _roundness(canvas: Canvas, arms: tuple[Mask, Mask]) -> Plane:

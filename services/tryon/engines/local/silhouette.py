@@ -144,6 +144,7 @@ def _sleeveless_penalty(corners: Points) -> float:
     tall, wide = max(1.0, float(hem[1] - collar[1])), max(1.0, float(armpit[0]))
     cost = _square(_beyond(shoulder[0] / wide, float(collar[0]) / wide + 0.04, 1.15) / 0.1)
     cost += _square(_beyond((armpit[1] - collar[1]) / tall, 0.12, 0.6) / 0.08)
+    cost += _square(_beyond(collar[0] / wide, 0.22, 0.85) / 0.08)
     cost += _square(_beyond(armhole[0] / wide, 0.3, 1.0) / 0.06)
     cost += _square(_beyond(shoulder[0] / max(1.0, float(min(waist[0], hem[0]))), 0.0, 1.12) / 0.08)
     cost += _square(_beyond(wide / max(1.0, float(min(waist[0], hem[0]))), 0.0, 1.2) / 0.08)

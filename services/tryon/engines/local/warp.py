@@ -194,7 +194,8 @@ class _TorsoPlanner:
             centre = body.centre(target_row)
             own = abs(body.side(index, target_row) - centre) * _EASE
             wanted = abs(x - self._marks.axis) * self._scale.across * 0.97
-            half = float(np.clip(wanted, own, own * 1.22 + 0.02 * width))
+            loose = 0.22 * own + 0.02 * width if side.sleeve is None else 0.4 * share * own
+            half = float(np.clip(wanted, own, own + min(loose, 0.22 * own + 0.02 * width)))
             target = np.array([centre + side.sign * half, target_row])
             self._pull(np.array([x, row]), target, 1.3 if share == 0 else 0.5)
             targets.append(target)

@@ -17,6 +17,9 @@ _FINE = 2  # drawn this much larger, then averaged down
 # Half outlines right of the axis, from the neck to the hem, for a picture of 768 x 1024; x from the axis.
 _NECK_HALF, _NECK_TOP, _NECK_DEPTH = 82.0, 178.0, 62.0
 _BODY: list[tuple[float, float]] = [(82, 178), (206, 226), (204, 420), (198, 640), (204, 862), (0, 872)]
+_VEST: list[tuple[float, float]] = [
+    (82, 178), (150, 200), (146, 290), (168, 360), (204, 410), (198, 640), (204, 862), (0, 872),
+]  # fmt: skip
 _SHORT_SLEEVE: list[tuple[float, float]] = [(196, 220), (258, 262), (340, 420), (262, 470), (200, 400), (188, 300)]
 _LONG_SLEEVE: list[tuple[float, float]] = [
     (196, 220), (252, 262), (296, 420), (340, 640), (368, 822), (300, 842), (262, 660), (226, 480), (202, 400), (188, 300),
@@ -95,20 +98,13 @@ def _seam(picture: Image, points: list[tuple[float, float]], dashed: bool = Fals
 
 
 def _collar(picture: Image, trim: Colour, depth: float) -> None:
-    """A ribbed band around the neck, and the garment's inner back."""
-    opening = _neck(depth)
-    band = _neck(depth + 18) & ~opening
-    band[: int((_NECK_TOP - 2) * _FINE)] = False
-    back = opening.copy()
-    back[int((_NECK_TOP + 0.45 * depth) * _FINE) :] = False
-    inside = picture.any(axis=2) if False else np.zeros(picture.shape[:2], np.bool_)
-    picture[opening & ~inside] = (250, 250, 250)
-    lower = opening.copy()
-    lower[: int((_NECK_TOP - 2) * _FINE)] = False
-    picture[lower] = tuple(int(0.55 * part) for part in trim)
+    """The neck opening with the garment's inner back in it, and a ribbed band around."""
+    opening, band = _neck(depth), _neck(depth + 18) & ~_neck(depth)
+    top = int((_NECK_TOP - 2) * _FINE)
+    picture[:top][opening[:top]] = 250
+    opening[:top] = band[:top] = False
+    picture[opening] = tuple(int(0.55 * part) for part in trim)
     picture[band] = tuple(int(0.9 * part) for part in trim)
-    picture[: int((_NECK_TOP - 2) * _FINE)][opening[: int((_NECK_TOP - 2) * _FINE)]] = (250, 250, 250)
-    _ = back
 
 
 def _garment(
@@ -120,7 +116,8 @@ def _garment(
         for sign in (-1, 1):
             mask = _filled(_smooth(sleeve), sign)
             _lay(picture, cloth, mask, _light(mask, 5 + sign))
-    halves = [_filled(np.array([(0, _NECK_TOP), *_BODY]), sign) for sign in (-1, 1)]
+    outline = _BODY if sleeve is not None else _VEST
+    halves = [_filled(np.array([(0, _NECK_TOP), *outline]), sign) for sign in (-1, 1)]
     body = halves[0] | halves[1]
     _lay(picture, cloth, body, _light(body, 3))
     _collar(picture, second if pattern == "plain" else colour, _NECK_DEPTH)
