@@ -66,6 +66,7 @@ class SubscriptionState:
 
     id: str
     status: str
+    customer_id: str
     user_id: str | None
     plan: str | None
 
@@ -153,10 +154,12 @@ class Payments:
     async def subscription(self, subscription_id: str) -> SubscriptionState | None:
         """A subscription as Stripe has it now; None when it has none of that id."""
         found = await _found(self._client.v1.subscriptions.retrieve_async(subscription_id))
-        if found is None:
-            return None
-        metadata = _metadata(found)
-        return SubscriptionState(found.id, found.status, metadata.get("user_id"), metadata.get("plan"))
+        return None if found is None else _subscription_state(found)
+
+    async def subscriptions_of(self, customer_id: str) -> list[SubscriptionState]:
+        """The customer's subscriptions as they stand now, without those that have ended."""
+        found = await _answered(self._client.v1.subscriptions.list_async({"customer": customer_id, "limit": 100}))
+        return [_subscription_state(subscription) for subscription in found.data]
 
     def verified_event(self, body: bytes, signature: str) -> dict[str, Any]:
         """The event in a webhook's body. Raises SignatureInvalid unless Stripe signed it within five minutes."""
@@ -171,6 +174,12 @@ class Payments:
         if not stamps or stamps[0] > time.time() + TOLERANCE_SECONDS or not _is_event(event):
             raise SignatureInvalid("Webhook signature verification failed")
         return dict(event)
+
+
+def _subscription_state(found: stripe.Subscription) -> SubscriptionState:
+    customer = found.customer if isinstance(found.customer, str) else found.customer.id
+    metadata = _metadata(found)
+    return SubscriptionState(found.id, found.status, customer, metadata.get("user_id"), metadata.get("plan"))
 
 
 def _is_event(event: object) -> bool:

@@ -87,9 +87,15 @@ class Webhooks:
         await self._follow_subscription(subscription)
 
     async def _follow_subscription(self, subscription: SubscriptionState | None) -> None:
-        if subscription is None or subscription.user_id is None or subscription.plan not in self._catalog.plans:
+        if subscription is None or subscription.user_id is None:
             return
-        plan = subscription.plan if subscription.status in _ENTITLED else "free"
+        # A user may have several; the end of one must not end what another still gives.
+        plans = [
+            each.plan
+            for each in await self._payments.subscriptions_of(subscription.customer_id)
+            if each.plan in self._catalog.plans and each.status in _ENTITLED
+        ]
+        plan = max(plans, key=lambda name: self._catalog.plans[name].price, default="free")
         async with self._database.transaction() as connection:
             await connection.execute(
                 update(Account).where(col(Account.user_id) == subscription.user_id).values(plan=plan)

@@ -32,6 +32,7 @@ class Database:
             max_overflow=0,
             pool_timeout=5,
             pool_recycle=1800,
+            hide_parameters=True,  # errors are logged, and parameters are e-mails and secrets
             connect_args={
                 "timeout": 5,
                 "server_settings": {

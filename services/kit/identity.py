@@ -60,18 +60,28 @@ KeyFetcher = Callable[[], Awaitable[Mapping[str, Ed25519PublicKey]]]
 class UserTokens:
     """Checks access tokens against the auth service's public keys, which it keeps until an unknown one is named."""
 
-    def __init__(self, fetch: KeyFetcher, issuer: str) -> None:
+    def __init__(self, fetch: KeyFetcher, issuer: str, refetch_seconds: float = _REFETCH_SECONDS) -> None:
         self._fetch = fetch
         self._issuer = issuer
+        self._refetch_seconds = refetch_seconds
         self._keys: Mapping[str, Ed25519PublicKey] = {}
         self._fetched = float("-inf")
         self._lock = asyncio.Lock()
 
     async def first_valid(self, tokens: Iterable[str]) -> Caller | None:
-        """The caller named by the first token that is good, whatever the others are; None when none is."""
+        """The caller named by the first token that is good, whatever the others are; None when none is.
+
+        Raises Unavailable when none is and the keys for one of them could not be fetched.
+        """
+        unavailable: Unavailable | None = None
         for token in tokens:
-            if found := await self._verify(token):
-                return found
+            try:
+                if found := await self._verify(token):
+                    return found
+            except Unavailable as error:
+                unavailable = error
+        if unavailable:
+            raise unavailable
         return None
 
     async def _verify(self, token: str) -> Caller | None:
@@ -97,7 +107,7 @@ class UserTokens:
             return self._keys[kid]
         async with self._lock:
             # Tokens with invented key ids must not become a flood of fetches.
-            if kid not in self._keys and time.monotonic() - self._fetched > _REFETCH_SECONDS:
+            if kid not in self._keys and time.monotonic() - self._fetched > self._refetch_seconds:
                 self._keys = await self._fetch()
                 self._fetched = time.monotonic()
         return self._keys.get(kid)

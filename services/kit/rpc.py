@@ -1,5 +1,6 @@
 """What happens around every RPC: who is calling, is the request valid, what to tell when it fails."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -13,7 +14,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 from grpc_status import rpc_status
 
-from services.kit.errors import Invalid, ServiceError, Unauthenticated, http_status_of, status_of
+from services.kit.errors import Invalid, ServiceError, Unauthenticated, Unavailable, http_status_of, status_of
 from services.kit.http import STATUS_KEY, metadata_of
 from services.kit.identity import Caller, ServiceTokens, UserTokens, set_caller, tokens_in
 from services.kit.telemetry import log_context
@@ -92,6 +93,9 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         except ServiceError as error:
             outcome = error.code
             await _abort(context, error)
+        except asyncio.CancelledError:
+            outcome = StatusCode.CANCELLED
+            raise
         except Exception as error:
             if context.done() or isinstance(error, grpc.aio.AbortError):
                 raise
@@ -111,7 +115,11 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
             if found is None or found.service not in allowed:
                 raise Unauthenticated("A service token is required")
         elif tokens:
-            found = await self._users.first_valid(tokens)
+            try:
+                found = await self._users.first_valid(tokens)
+            except Unavailable:
+                if method not in self._access.public:
+                    raise
         if found is None and method not in self._access.public:
             raise Unauthenticated("Invalid or expired token" if tokens else "Authentication required")
         set_caller(found)

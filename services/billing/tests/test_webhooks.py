@@ -168,7 +168,8 @@ async def test_a_payment_that_fails_later_is_written_down(shop: Shop, user: str)
         page = await shop.buy(user, action="async")
 
         async def failed() -> bool:
-            return (await shop.checkout(page.session_id)).status == "failed"
+            checkout = await shop.checkout(page.session_id)
+            return str(checkout.status) == "failed"
 
         await eventually(failed, "the failure")
     assert await shop.stand(user) == (5, "free")

@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 import grpc
+import pytest
 from grpc import StatusCode
 from grpc_status import rpc_status
 
@@ -24,13 +25,12 @@ class Refusal:
 
 async def refusal(call: Awaitable[object]) -> Refusal:
     """How the call was refused. Fails when it was not."""
-    try:
-        answer = await call
-    except grpc.aio.AioRpcError as error:
-        status = rpc_status.from_call(error)  # type: ignore[arg-type]
-        assert status, f"an error without details: {error.details()}"
-        info = error_info_of(status)
-        http_status = dict(error.initial_metadata()).get(STATUS_KEY)
-        assert not isinstance(http_status, bytes)
-        return Refusal(error.code(), info.reason, status.message, dict(info.metadata), http_status)
-    raise AssertionError(f"answered: {answer}")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call
+    error = refused.value
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    assert status, f"an error without details: {error.details()}"
+    info = error_info_of(status)
+    http_status = dict(error.initial_metadata()).get(STATUS_KEY)
+    assert not isinstance(http_status, bytes)
+    return Refusal(error.code(), info.reason, status.message, dict(info.metadata), http_status)

@@ -21,6 +21,11 @@ Size: TypeAlias = tuple[int, int]  # (width, height)
 Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom; the last two are exclusive
 
 
+def floats(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Numbers in the precision that all planes and pictures have here; copies nothing that has it."""
+    return np.asarray(values, np.float32)
+
+
 def size_of(picture: Image | Colours | Plane | Mask) -> Size:
     """Width and height."""
     return int(picture.shape[1]), int(picture.shape[0])
@@ -118,14 +123,16 @@ def largest_component(mask: Mask) -> Mask:
     numbers, stats = components(mask)
     if len(stats) < 2:
         return mask
-    return numbers == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    largest: Mask = numbers == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    return largest
 
 
 def fill_holes(mask: Mask) -> Mask:
     """A mask with everything filled that its outline encloses."""
     padded = np.pad(~mask, 1, constant_values=True)
     numbers, _ = components(padded)
-    return (numbers != numbers[0, 0])[1:-1, 1:-1]
+    filled: Mask = (numbers != numbers[0, 0])[1:-1, 1:-1]
+    return filled
 
 
 def distance_inside(mask: Mask) -> Plane:

@@ -133,9 +133,7 @@ def _shoulder_line(person: Person, limb: Limb) -> ShoulderLine:
     return _fitted_line(np.array(distances), np.array(heights), limb, neck, width) or usual
 
 
-def _fitted_line(
-    distances: Vector, heights: Vector, limb: Limb, neck: Vector, width: float
-) -> ShoulderLine | None:
+def _fitted_line(distances: Vector, heights: Vector, limb: Limb, neck: Vector, width: float) -> ShoulderLine | None:
     """A parabola through the seen edge, continued straight; none when that is no shoulder."""
     straight = np.polyfit(distances, heights, 1)
     misses = np.abs(np.polyval(straight, distances) - heights)

@@ -1,8 +1,10 @@
 """The part of the picture that dressing may touch, at full resolution, with the mattes of what is in it."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from services.tryon.engines.local.arrays import (
     Box,
@@ -22,6 +24,8 @@ from services.tryon.engines.local.filters import GuidedFilter
 from services.tryon.engines.local.parse import Label, Person
 from services.tryon.engines.local.shapes import capsule, polygon, unit
 from services.tryon.engines.local.warp import Fitting
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Canvas:
     mattes: Mattes
     body: Body
     skin: SkinModel  # of the face
+    body_skin: Vector  # Lab, of neck and arms
 
     @property
     def size(self) -> Size:
@@ -72,7 +77,7 @@ class Canvas:
         rows: Vector = np.arange(self.size[1]) / self.scale + self.origin[1]
         return rows
 
-    def window(self, plane: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def window(self, plane: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
         """What a work-frame plane shows in the canvas' window, still at the frame's resolution."""
         return _window(plane, self.origin, self.size, self.scale)
 
@@ -117,7 +122,7 @@ class Canvas:
         return lab_of(self.image)
 
 
-def _window(plane: np.ndarray, origin: Vector, size: Size, scale: float) -> np.ndarray:  # type: ignore[type-arg]
+def _window(plane: npt.NDArray[Scalar], origin: Vector, size: Size, scale: float) -> npt.NDArray[Scalar]:
     left, top = round(float(origin[0])), round(float(origin[1]))
     return plane[top : top + round(size[1] / scale), left : left + round(size[0] / scale)]
 
@@ -154,7 +159,7 @@ def open_canvas(picture: Image, person: Person, body: Body, fitting: Fitting) ->
     follow = GuidedFilter(image, max(2.0, 4 * scale), 2e-4, subsampling=2)
     finer = GuidedFilter(image, max(2.0, 3 * scale), 1e-4, subsampling=2)
 
-    def small(plane: np.ndarray) -> Plane:  # type: ignore[type-arg]
+    def small(plane: npt.NDArray[np.bool_ | np.float32]) -> Plane:
         return np.ascontiguousarray(_window(plane, origin, size, scale)).astype(np.float32)
 
     mattes = Mattes(
@@ -165,4 +170,4 @@ def open_canvas(picture: Image, person: Person, body: Body, fitting: Fitting) ->
         person=finer(small(person.alpha)),
         face=resize_mask(small(person.regions.face) > 0.5, size),
     )
-    return Canvas(image, box, scale, origin, mattes, body, person.skin)
+    return Canvas(image, box, scale, origin, mattes, body, person.skin, person.body_skin)

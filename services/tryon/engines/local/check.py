@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from services.tryon.engines.local.arrays import Image, Mask, Plane, dilate, size_of
+from services.tryon.engines.local.arrays import Image, Mask, Plane, dilate, floats, size_of
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.compose import Composed
 from services.tryon.engines.local.drawing import DrawnGarment
@@ -17,7 +17,7 @@ from services.tryon.engines.local.warp import Fitting
 
 LEAST_SCORE = 0.5
 
-_JOINTS = [0, 2, 5, 11, 12, 13, 14, 23, 24]  # nose, eyes, shoulders, elbows, hips
+_JOINTS = [0, 2, 5, 11, 12, 23, 24]  # nose, eyes, shoulders, hips: other sleeves may move elbows, which are guessed
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _histogram(image: Image, where: Mask) -> Plane:
     lab = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2LAB)
     counts = cv2.calcHist([lab], [0, 1, 2], where.astype(np.uint8), [4, 12, 12], [0, 256, 0, 256, 0, 256])
     smooth = cv2.GaussianBlur(counts.reshape(4, -1), (3, 3), 0.8)
-    return cv2.normalize(smooth, None, 1, 0, cv2.NORM_L1).astype(np.float32)
+    return floats(smooth / max(1.0, float(smooth.sum())))
 
 
 def _holes(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> float:

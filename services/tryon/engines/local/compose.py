@@ -20,7 +20,7 @@ from services.tryon.engines.local.arrays import (
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.drawing import DrawnGarment, Layer
 from services.tryon.engines.local.filters import push_pull
-from services.tryon.engines.local.repair import Repaired, bared_forearms
+from services.tryon.engines.local.repair import Repaired, bared_forearms, skin_coloured
 from services.tryon.engines.local.shapes import unit
 from services.tryon.engines.local.warp import Fitting
 
@@ -43,9 +43,7 @@ def _visible_arm(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
     start = max(0.42 * upper, plan.sleeve_share * (upper + lower) - 0.04 * canvas.body.skeleton.unit)
     if start < upper:
         from_here = limb.shoulder + (limb.elbow - limb.shoulder) * (start / max(upper, 1))
-        return (
-            canvas.limb(from_here, limb.elbow, 0.17, 0.15) | canvas.limb(limb.elbow, limb.wrist, 0.15, 0.12) | hand
-        )
+        return canvas.limb(from_here, limb.elbow, 0.17, 0.15) | canvas.limb(limb.elbow, limb.wrist, 0.15, 0.12) | hand
     from_here = limb.elbow + (limb.wrist - limb.elbow) * min(1.0, (start - upper) / max(lower, 1))
     return canvas.limb(from_here, limb.wrist, 0.15, 0.12) | hand
 
@@ -53,7 +51,14 @@ def _visible_arm(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
 def _in_front(canvas: Canvas, fitting: Fitting) -> Plane:
     """Arms that cross the torso."""
     skin = np.clip((canvas.mattes.skin - 0.5) / 0.4, 0, 1)  # no half-and-half pixels with the old garment in them
-    arms = _visible_arm(canvas, fitting, 0) | _visible_arm(canvas, fitting, 1)
+    skin *= blur(skin_coloured(canvas).astype(np.float32), 1.0)
+    arms = np.zeros(skin.shape, np.bool_)
+    for index, plan in enumerate(fitting.plans):
+        arm = _visible_arm(canvas, fitting, index)
+        if plan.sleeve_share > 0:
+            inward = np.array([canvas.body.skeleton.limbs[index].sign * 0.25 * canvas.body.skeleton.unit, 0.0])
+            arm &= ~canvas.sleeve(index, plan.shoulder - inward, plan.armpit - inward, plan.sleeve_share, 1.8)
+        arms |= arm
     solid = dilate(opened((skin > 0.5) & arms, 0.02 * canvas.unit), 2)
     result: Plane = np.maximum(skin * solid, soften(bared_forearms(canvas, fitting), 1.0)).astype(np.float32)
     return result

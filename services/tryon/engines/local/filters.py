@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.tryon.engines.local.arrays import Colours, Image, Plane, resize_plane, size_of
+from services.tryon.engines.local.arrays import Colours, Image, Plane, floats, resize_plane, size_of
 
 
 def _box(plane: npt.NDArray[np.float32], radius: int) -> npt.NDArray[np.float32]:
@@ -41,8 +41,7 @@ class GuidedFilter:
         c0, c1, c2 = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
         c3, c4, c5 = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
         determinant = rr * c0 + rg * c1 + rb * c2
-        inverse: npt.NDArray[np.float32] = np.stack([c0, c1, c2, c3, c4, c5]) / determinant
-        return inverse
+        return floats(np.stack([c0, c1, c2, c3, c4, c5]) / determinant)
 
     def __call__(self, matte: Plane) -> Plane:
         """The matte, 0..1, of the guide's size; the one given may be of any size."""
@@ -68,10 +67,10 @@ def push_pull(colours: Colours, known: Plane) -> Colours:
     while min(weights[-1].shape) > 2:
         sums.append(cv2.pyrDown(sums[-1]).astype(np.float32, copy=False))
         weights.append(cv2.pyrDown(weights[-1]).astype(np.float32, copy=False))
-    filled: Colours = sums[-1] / np.maximum(weights[-1], 1e-6)[..., None]
+    filled = floats(sums[-1] / np.maximum(weights[-1], 1e-6)[..., None])
     for total, weight in zip(sums[-2::-1], weights[-2::-1], strict=True):
         coarse = resize_plane(filled, size_of(weight))
         trust = np.clip(weight, 0.0, 1.0)[..., None]
         here = total / np.maximum(weight, 1e-6)[..., None]
-        filled = here * trust + coarse * (1 - trust)
+        filled = floats(here * trust + coarse * (1 - trust))
     return filled

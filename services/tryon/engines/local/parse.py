@@ -19,7 +19,6 @@ from services.tryon.engines.local.arrays import (
     Mask,
     Plane,
     Vector,
-    blur,
     components,
     dilate,
     distance_inside,
@@ -104,7 +103,8 @@ class Person:
 
     def is_label(self, label: Label) -> Mask:
         """Where a class is."""
-        return self.labels == label
+        found: Mask = self.labels == label
+        return found
 
 
 def _core(skeleton: Skeleton) -> Mask:
@@ -245,9 +245,9 @@ class _Classifier:
         self._priors = {label: np.log(prior) for label, prior in _priors(skeleton, where).items()}
         self.skin = _face_skin(skeleton, self._lab, inside)
         self.body_skin = self.skin.colour
-        self._likeness = self.skin.likeness(self._lab)
+        self.likeness = self.skin.likeness(self._lab)
         self._densities: dict[Label, Plane] = {Label.SKIN: self.skin.log_density(self._lab)}
-        seeds = _seeds(skeleton, where, inside, self._likeness)
+        seeds = _seeds(skeleton, where, inside, self.likeness)
         self._seen = [label for label, seed in seeds.items() if seed.sum() >= 30]
         self._learn(seeds)
 
@@ -260,10 +260,7 @@ class _Classifier:
         """Probabilities (4, height, width) of skin, hair, top and bottom."""
         absent = np.full(self._inside.shape, -40, np.float32)
         scores = np.stack(
-            [
-                np.clip(self._densities.get(label, absent), -22, 0) * 0.55 + self._priors[label]
-                for label in _CLASSES
-            ]
+            [np.clip(self._densities.get(label, absent), -22, 0) * 0.55 + self._priors[label] for label in _CLASSES]
         )
         likely = np.exp(scores - scores.max(axis=0))
         likely /= likely.sum(axis=0)
@@ -274,11 +271,10 @@ class _Classifier:
     def _learn_again(self, posterior: npt.NDArray[np.float32]) -> None:
         best = posterior.argmax(axis=0)
         sure = {
-            label: (best == index) & (posterior[index] > 0.8) & self._inside
-            for index, label in enumerate(_CLASSES)
+            label: (best == index) & (posterior[index] > 0.8) & self._inside for index, label in enumerate(_CLASSES)
         }
         self._learn({label: mask for label, mask in sure.items() if label is not Label.SKIN and mask.sum() > 80})
-        body = sure[Label.SKIN] & (self._where.arms | self._where.neck) & (self._likeness > 0.1)
+        body = sure[Label.SKIN] & (self._where.arms | self._where.neck) & (self.likeness > 0.1)
         if body.sum() > 60:
             model = skin_from(self._lab, body, (14, 4, 5))
             self.body_skin = model.colour
@@ -307,12 +303,11 @@ def _below_hem(labels: npt.NDArray[np.uint8], skeleton: Skeleton, where: Regions
         forearm = capsule(skeleton.size, limb.elbow, limb.wrist, 0.05 * skeleton.unit)
         if (labels[forearm] == Label.SKIN).sum() > 0.5 * forearm.sum():
             sleeves &= ~capsule(skeleton.size, limb.elbow, limb.fingertip, 0.3 * skeleton.unit)
-    return (labels == Label.TOP) & (where.along > covered[-1] / 50 + 0.07) & ~sleeves
+    low: Mask = (labels == Label.TOP) & (where.along > covered[-1] / 50 + 0.07) & ~sleeves
+    return low
 
 
-def _tidy(
-    labels: npt.NDArray[np.uint8], skeleton: Skeleton, where: Regions, top_prior: Plane
-) -> npt.NDArray[np.uint8]:
+def _tidy(labels: npt.NDArray[np.uint8], skeleton: Skeleton, where: Regions, likeness: Plane) -> npt.NDArray[np.uint8]:
     """Give specks back to what surrounds them: tops that hang nowhere, hair that touches no head."""
     labels = labels.copy()
     labels[_below_hem(labels, skeleton, where)] = Label.BOTTOM
@@ -325,7 +320,7 @@ def _tidy(
     touching = np.unique(numbers[dilate(where.face, 7)])
     for number in set(range(1, len(stats))) - set(touching.tolist()):
         stray = numbers == number
-        labels[stray] = Label.TOP if top_prior[stray].mean() > 0.3 else Label.SKIN
+        labels[stray] = Label.TOP if likeness[stray].mean() < 0.3 else Label.SKIN
     return labels
 
 
@@ -343,7 +338,7 @@ def understand(models: Models, picture: Image, pose: Pose, pause: Callable[[], N
     where = _regions(skeleton, skeleton.face_mask())
     classifier = _Classifier(image, skeleton, where, alpha > 0.5)
     pause()
-    labels = _tidy(classifier.labels(), skeleton, where, blur(_priors(skeleton, where)[Label.TOP], 1))
+    labels = _tidy(classifier.labels(), skeleton, where, classifier.likeness)
     return Person(
         image=image,
         scale=scale,

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.tryon.engines.local.arrays import Image, Plane, Points, Vector, resize_plane, size_of
+from services.tryon.engines.local.arrays import Image, Plane, Points, Vector, floats, resize_plane, size_of
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.shapes import length
 
@@ -65,8 +65,7 @@ class Pose:
 
 
 def _sigmoid(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    result: npt.NDArray[np.float32] = 1 / (1 + np.exp(-np.clip(values, -80, 80)))
-    return result
+    return floats(1 / (1 + np.exp(-np.clip(values, -80, 80))))
 
 
 def _anchors() -> Points:
@@ -107,7 +106,7 @@ def _overlap(one: Vector, others: Points) -> Vector:
 def detect(models: Models, rgb: Image, threshold: float = 0.5) -> list[Detection]:
     """All people that the detector finds, best score first (weighted non-maximum suppression)."""
     square, scale, offset = _letterbox(rgb)
-    raw_boxes, raw_scores = models.run("pose_detection", square.astype(np.float32) / 127.5 - 1)
+    raw_boxes, raw_scores = models.run("pose_detection", floats(square / np.float32(127.5) - 1))
     scores = _sigmoid(raw_scores[0, :, 0]).astype(np.float64)
     kept = np.flatnonzero(scores > threshold)
     kept = kept[np.argsort(-scores[kept])]
@@ -183,7 +182,7 @@ class _Landmarks:
 
 def _landmarks(models: Models, rgb: Image, region: _Region) -> _Landmarks:
     crop, back = region.crop(rgb, _LANDMARK_SIDE)
-    outputs = models.run("pose_landmark_full", crop.astype(np.float32) / 255)
+    outputs = models.run("pose_landmark_full", floats(crop / np.float32(255)))
     raw = outputs[0].reshape(39, 5).copy()
     _refine_with_heatmaps(raw, outputs[3][0])
     return _Landmarks(
@@ -205,7 +204,7 @@ def _face_mesh(models: Models, rgb: Image, body: Points) -> tuple[Points, float]
     region = _Region(eyes * 0.55 + mouth * 0.45, side, math.atan2(across[1], across[0]))
     for _ in range(2):
         crop, back = region.crop(rgb, _FACE_SIDE)
-        outputs = models.run("face_landmark", crop.astype(np.float32) / 255)
+        outputs = models.run("face_landmark", floats(crop / np.float32(255)))
         mesh = _to_picture(outputs[0].reshape(468, 3), back)
         across = mesh[EYE_LEFT_CORNER] - mesh[EYE_RIGHT_CORNER]
         low, high = mesh.min(axis=0), mesh.max(axis=0)
@@ -242,5 +241,5 @@ def find_pose(models: Models, image: Image) -> Pose | None:
 def selfie_mask(models: Models, image: Image) -> Plane:
     """Probability of being a person, 0..1, for each pixel (MediaPipe selfie segmentation)."""
     square = cv2.resize(image[:, :, ::-1], (_SELFIE_SIDE, _SELFIE_SIDE), interpolation=cv2.INTER_AREA)
-    output = models.run("selfie_segmentation", square.astype(np.float32) / 255)[0]
+    output = models.run("selfie_segmentation", floats(square / np.float32(255)))[0]
     return resize_plane(output[0, :, :, 0], size_of(image))

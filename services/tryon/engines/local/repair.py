@@ -82,10 +82,23 @@ def bared_forearms(canvas: Canvas, fitting: Fitting) -> Mask:
     return bared & (canvas.mattes.top > 0.4)
 
 
+def skin_coloured(canvas: Canvas) -> Mask:
+    """What has the face's or the arms' colour, in whatever light."""
+    hues = blur(canvas.lab(), 0.8 * canvas.scale)[..., 1:] - 128
+    found = np.zeros(hues.shape[:2], np.bool_)
+    for tone in (canvas.skin.colour[1:] - 128, canvas.body_skin[1:] - 128):
+        strength = hues @ tone.astype(np.float32) / max(1.0, float(tone @ tone))  # white cloth lit by skin has little
+        close = (np.abs(hues - tone.astype(np.float32)) < [14, 16]).all(axis=2)
+        found |= close & (strength > 0.5)
+    return closed(found, 2 * canvas.scale)
+
+
 def _zones(canvas: Canvas, cover: Plane, fitting: Fitting, arms: tuple[Mask, Mask]) -> _Zones:
     mattes, scale = canvas.mattes, canvas.scale
     protected = mattes.face | (mattes.hair > 0.55)
-    old = dilate(mattes.top > 0.25, 2 * scale) & ~protected
+    top = mattes.top > 0.25
+    mistaken = (mattes.skin > 0.3) & ~skin_coloured(canvas) & dilate(top, 8 * scale)  # taken for skin beside it
+    old = dilate(top | mistaken, 3 * scale) & ~protected
     exposed = old & ((cover < 0.98) | bared_forearms(canvas, fitting))
     torso, shoulders = _bare_torso(canvas, fitting)
     neck = _neck(canvas)
@@ -96,7 +109,9 @@ def _zones(canvas: Canvas, cover: Plane, fitting: Fitting, arms: tuple[Mask, Mas
     skin &= ~(open_skin & ~thick & near_outside)  # slivers along the silhouette are background
     hem = canvas.row(fitting.hem)
     rows = np.arange(canvas.size[1])[:, None]
-    lower = exposed & (rows > hem - 2) & torso & ~(arms[0] | arms[1])
+    skeleton = canvas.body.skeleton
+    waist = canvas.row(float(skeleton.neck[1] + 0.8 * (skeleton.hips - skeleton.neck)[1]))
+    lower = exposed & (rows > max(hem - 2, waist)) & torso & ~(arms[0] | arms[1])
     background = exposed & ~skin
     untouched = ~mattes.face & (mattes.hair < 0.3) & (mattes.skin < 0.4) & (mattes.bottom < 0.4)
     background |= dilate(exposed, 1.2 * scale) & (cover < 0.98) & (mattes.person < 0.97) & untouched
@@ -139,7 +154,7 @@ def _skin_field(canvas: Canvas, lab: Colours, zones: _Zones) -> Colours:
     like_face = (np.abs(lab - canvas.skin.colour.astype(np.float32)) < [70, 9, 10]).all(axis=2)
     seen = erode((mattes.skin > 0.85) & ~mattes.face & (mattes.person > 0.9) & ~zones.old, 2) & like_face
     seen &= _where_skin_shows(canvas)
-    if seen.sum() < 150:
+    if seen.sum() < 0.04 * canvas.unit**2:  # too little to go by, and likely in the chin's shade
         inner = erode(mattes.face, 4.5 * canvas.scale)
         seen = inner if inner.sum() >= 150 else mattes.face
     usual = np.median(lab[seen], axis=0) if seen.any() else np.array([170, 140, 145], np.float32)

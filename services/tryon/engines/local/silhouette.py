@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.tryon.engines.local.arrays import Mask, Plane, Points, resize_plane
+from services.tryon.engines.local.arrays import Mask, Plane, Points, floats, resize_plane
 from services.tryon.engines.local.shapes import run_at
 
 _FIT_HEIGHT = 120  # rows of the small mask that polygons are compared with
@@ -57,7 +57,8 @@ def mirror_axis(mask: Mask) -> float:
         mirrored = np.roll(small[:, ::-1], round(2 * axis - (mask.shape[1] - 1)), axis=1)
         return float((small & mirrored).sum())
 
-    return max(np.arange(first - reach, first + reach + 0.1, 1.0).tolist(), key=overlap)
+    axes: list[float] = np.arange(first - reach, first + reach + 0.1, 1.0).tolist()
+    return max(axes, key=overlap)
 
 
 class _Fitter:
@@ -276,26 +277,37 @@ def _hidden_armpit(half: Plane, notch: _Notch | None) -> Points:
     return np.array([max(6.0, width), 0.34 * _FIT_HEIGHT])
 
 
-def _kind_of(half: Plane) -> tuple[Kind, Points]:
-    """The kind by the outline's bays, and where the armpit is if there are sleeves."""
+def _hanging_start(half: Plane, armpit: Points, notch: Points) -> Points:
+    """A start for a sleeve that lies against the body down to the notch between cuff and hem."""
+    low = half[int(notch[1]) - 8 : int(notch[1]) + 8] > 0.5
+    row, column = max(np.argwhere(low).tolist(), key=lambda place: place[1])
+    outer = np.array([float(column), float(row) + notch[1] - 8])
+    shoulder = np.array([0.95 * armpit[0], 0.1 * _FIT_HEIGHT])
+    hem = np.array([notch[0], float(_FIT_HEIGHT)])
+    start = [(0, 4), (0.4 * armpit[0], 0), shoulder, (shoulder + outer) / 2, outer, notch, armpit, hem, hem * [0, 1]]
+    return np.array(start, np.float64)
+
+
+def _kind_of(half: Plane) -> tuple[Kind, Points, Points | None]:
+    """The kind by the outline's bays, where the armpit is if there are sleeves, and the notch that hides it."""
     arm, leg = _notches(half)
     if leg is not None and leg.depth > 0.2 * _FIT_HEIGHT:
-        return Kind.TROUSERS, leg.place
+        return Kind.TROUSERS, leg.place, None
     if arm is None or arm.depth < 0.022 * _FIT_HEIGHT:
-        return Kind.SLEEVELESS, _hidden_armpit(half, None)
+        return Kind.SLEEVELESS, _hidden_armpit(half, None), None
     if arm.place[1] > 0.58 * _FIT_HEIGHT:
-        return Kind.SLEEVED, _hidden_armpit(half, arm)
-    return Kind.SLEEVED, arm.place
+        return Kind.SLEEVED, _hidden_armpit(half, arm), arm.place
+    return Kind.SLEEVED, arm.place, None
 
 
-def _fit(half: Plane, kind: Kind, armpit: Points) -> tuple[Points, float]:
+def _fit(half: Plane, kind: Kind, armpit: Points, notch: Points | None) -> tuple[Points, float]:
     fitter, penalty = _Fitter(half), _PENALTIES[kind]
     height = float(_FIT_HEIGHT)
     sleeved = kind is Kind.SLEEVED
-    starts = list(
-        _sleeved_starts(armpit, height) if sleeved else _sleeveless_starts(_torso_half_width(half), height)
-    )
+    starts = list(_sleeved_starts(armpit, height) if sleeved else _sleeveless_starts(_torso_half_width(half), height))
     starts.sort(key=lambda corners: fitter.error(corners, penalty(corners)))
+    if notch is not None:
+        starts = [_hanging_start(half, armpit, notch)]
     movable = [
         (index, name in _ON_AXIS)
         for index, name in enumerate(CORNERS[kind])
@@ -312,13 +324,13 @@ def fit_outline(mask: Mask, axis: float) -> Outline:
     Trousers have no corners.
     """
     right, left, scale, top = _half_masks(mask, axis)
-    both = (right + left) / 2
-    kind, armpit = _kind_of(both)
+    both = floats((right + left) / 2)
+    kind, armpit, notch = _kind_of(both)
     if kind is Kind.TROUSERS:
         return Outline(kind, {}, 0.0)
-    corners, error = _fit(both, kind, armpit)
+    corners, error = _fit(both, kind, armpit, notch)
     if kind is Kind.SLEEVED and error > 0.12:  # a bay that was none: between straps, at a slit
-        others, other_error = _fit(both, Kind.SLEEVELESS, armpit)
+        others, other_error = _fit(both, Kind.SLEEVELESS, armpit, None)
         if other_error < error:
             kind, corners, error = Kind.SLEEVELESS, others, other_error
     places = corners / scale + [0.0, top]

@@ -97,7 +97,8 @@ class Skeleton:
     def chin(self) -> Vector:
         """Lowest point of the face."""
         if self.has_face:
-            return self.face[CHIN]
+            chin: Vector = self.face[CHIN]
+            return chin
         eyes, mouth = self._eyes_and_mouth()
         return mouth + (mouth - eyes) * 0.9
 
@@ -105,7 +106,8 @@ class Skeleton:
     def forehead(self) -> Vector:
         """Top of the face, below the hair."""
         if self.has_face:
-            return self.face[FOREHEAD]
+            forehead: Vector = self.face[FOREHEAD]
+            return forehead
         eyes, mouth = self._eyes_and_mouth()
         return eyes - (mouth - eyes) * 1.0
 
@@ -148,7 +150,8 @@ class Skeleton:
     @property
     def nose(self) -> Vector:
         """Tip of the nose."""
-        return self.points[NOSE]
+        tip: Vector = self.points[NOSE]
+        return tip
 
 
 def _limb(points: Points, sign: int, numbers: tuple[int, int, int, int, tuple[int, int, int]]) -> Limb:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from services.tryon.engines.local.arrays import Mask, Plane, Points, Vector, largest_component
 from services.tryon.engines.local.body import Arm, Body
@@ -95,11 +96,15 @@ def _split(garment: Garment) -> list[tuple[int, Mask]]:
     return [(0, largest_component(torso)), *sleeves]
 
 
-def _outside(rows: np.ndarray, columns: np.ndarray, start: Vector, end: Vector, sign: int) -> np.ndarray:  # type: ignore[type-arg]
+def _outside(
+    rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], start: Vector, end: Vector, sign: int
+) -> npt.NDArray[np.float64]:
+    """How far outside a line each pixel is; `sign` says which side that is."""
     along = unit(end - start)
     normal = np.array([along[1], -along[0]])
     normal = normal if normal[0] * sign > 0 else -normal
-    return (columns - start[0]) * normal[0] + (rows - start[1]) * normal[1]
+    distance: npt.NDArray[np.float64] = (columns - start[0]) * normal[0] + (rows - start[1]) * normal[1]
+    return distance
 
 
 def _seam(mesh: Mesh, part: int, side: GarmentSide, share: float) -> list[tuple[int, int]]:
@@ -141,7 +146,8 @@ class _TorsoPlanner:
         near = float(np.clip(near, min(_NECK * width, 0.9 * tip), tip * 0.92))
         shoulder, collar = line.at(tip), line.at(near)
         rise = float(side.shoulder[1] - side.collar[1]) * scale.down - float(shoulder[1] - collar[1])
-        stands_up = rise > 0.14 * skeleton.unit and abs(float(side.shoulder[0] - side.collar[0])) * scale.across < 1.2 * tip
+        run = abs(float(side.shoulder[0] - side.collar[0])) * scale.across
+        stands_up = rise > 0.14 * skeleton.unit and run < 1.2 * tip
         if stands_up:  # a stand-up collar reaches up the neck, but not to the chin
             highest = float(skeleton.chin[1]) + 0.1 * skeleton.face_height
             collar = collar - np.array([0.0, min(0.8 * rise, max(0.0, float(collar[1]) - highest))])
@@ -297,12 +303,12 @@ class _SleevePlanner:
             if at < 0.3 * measure:  # the shoulder's round: leave the seam gradually
                 mixed = at / (0.3 * measure)
                 target = target * mixed + (shoulder + unit(start_point - shoulder) * at) * (1 - mixed)
-            self._pull(source, self._outside(target, section.outward))
+            self._pull(source, self._outside(target, section.outward, 0.2 if at > 0.3 * measure else 0.04))
 
-    def _outside(self, target: Vector, outward: Vector) -> Vector:
-        """The target moved out of the body: a sleeve covers the arm that wears it."""
+    def _outside(self, target: Vector, outward: Vector, reach: float) -> Vector:
+        """The target moved out of the body, by `reach` body units at most: a sleeve covers the arm that wears it."""
         inside = self._body.arms[self._index].inside
-        for distance in np.arange(0, 0.2 * self._body.skeleton.unit, 2.0):
+        for distance in np.arange(0, reach * self._body.skeleton.unit, 2.0):
             x, y = np.round(target + outward * distance).astype(int)
             if not (0 <= x < inside.shape[1] and 0 <= y < inside.shape[0]) or not inside[y, x]:
                 return target + outward * (distance + 2)
@@ -354,9 +360,7 @@ def fit(garment: Garment, body: Body) -> Fitting:
     for number, (sign, mask) in enumerate(pieces):
         across, down = backward_map(mesh, places, number, body.skeleton.size)
         parts.append(Part(sign, mask, across, down))
-    plans = [
-        _plan(tops[index], edges[index], sleeves.get(marks.sides[index].sign)) for index in (0, 1)
-    ]
+    plans = [_plan(tops[index], edges[index], sleeves.get(marks.sides[index].sign)) for index in (0, 1)]
     return Fitting(tuple(parts), (plans[0], plans[1]), hem, own_hem)
 
 
