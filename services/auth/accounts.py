@@ -86,12 +86,15 @@ class Accounts:
     async def login(self, email: str, password: str, device: Device) -> tuple[Account, Credentials]:
         """Opens a session. Raises InvalidCredentials, unknown e-mail and wrong password take the same time."""
         async with self._database.read() as connection:
-            found = await connection.execute(select(User).where(col(User.email_key) == email.strip().lower()))
+            found = await connection.execute(select(User).where(col(User.email_key) == _email_key(email)))
             user = found.first()
         if not await self._passwords.verify(password, user.password_hash if user else None) or user is None:
             raise InvalidCredentials("Invalid credentials")
-        async with self._database.transaction() as connection:
-            credentials = await self._sessions.open(connection, user.id, device)
+        try:
+            async with self._database.transaction() as connection:
+                credentials = await self._sessions.open(connection, user.id, device)
+        except IntegrityError as error:  # deleted meanwhile
+            raise InvalidCredentials("Invalid credentials") from error
         return _account(user), credentials
 
     async def profile(self, user_id: str, session_id: str) -> Account:
@@ -110,7 +113,8 @@ class Accounts:
         try:
             async with self._database.transaction() as connection:
                 statement = update(User).where(col(User.id) == user_id).values(values).returning(User)
-                changed = (await connection.execute(statement)).one()
+                if (changed := (await connection.execute(statement)).first()) is None:
+                    raise Unauthenticated("Invalid or expired token")
                 if "password_hash" in values:
                     await self._sessions.end_others(connection, user_id, session_id)
         except IntegrityError as error:
@@ -123,7 +127,9 @@ class Accounts:
         if password and not await self._passwords.verify(password, user.password_hash):
             raise WrongCurrentPassword("Current password is incorrect")
         async with self._database.transaction() as connection:
-            await connection.execute(delete(User).where(col(User.id) == user_id))
+            deleted = await connection.execute(delete(User).where(col(User.id) == user_id))
+            if not deleted.rowcount:
+                raise Unauthenticated("Invalid or expired token")
             for service in self._holders:
                 await tasks.enqueue(connection, FORGET_TASK, {"user_id": user_id, "service": service})
 
@@ -160,6 +166,14 @@ def _checked_email(email: str) -> str:
         return validate_email(email.strip(), check_deliverability=False).normalized
     except EmailNotValidError as error:
         raise InvalidEmail("Please enter a valid email address") from error
+
+
+def _email_key(email: str) -> str | None:
+    """What addresses are compared by; None, which nobody has, when it is no address."""
+    try:
+        return _checked_email(email).lower()
+    except InvalidEmail:
+        return None
 
 
 def _account(row: Row[User]) -> Account:

@@ -28,7 +28,7 @@ async def compose(config: Settings, url: str) -> server.Service:
     runner = tasks.TaskRunner(url, concurrency=2 * config.local_workers)
 
     async def work(payload: tasks.Payload) -> None:
-        await saga.run(payload["job_id"])
+        await saga.run(payload["job_id"], payload["user_id"])
 
     runner.task(WORK_TASK, work)
     runner.every("* * * * *", "sweep_jobs", saga.sweep)

@@ -84,8 +84,7 @@ def test_every_service_forgets_the_user(stack: Stack, user: Browser, service: st
 def test_the_pictures_go_with_the_account(user: Browser) -> None:
     urls = [user.upload(pictures.noise(), kind)["url"] for kind in ("user", "outfit")]
     user.delete_account()
-    for url in urls:
-        until("the picture is gone", lambda url=url: httpx.get(url).status_code == 404)
+    until("the pictures are gone", lambda: {httpx.get(url).status_code for url in urls} == {404})
 
 
 def test_services_that_were_away_forget_the_user_when_they_are_back(stack: Stack, user: Browser) -> None:

@@ -26,7 +26,9 @@ def test_signing_in_answers_with_the_user_and_a_token(browser: Browser, user: Br
     assert browser.get("/api/auth/profile").json()["user"]["id"] == user.user_id
 
 
-@pytest.mark.parametrize("form", [{}, {"email": "a@example.com"}, {"password": PASSWORD}, {"email": "", "password": ""}])
+@pytest.mark.parametrize(
+    "form", [{}, {"email": "a@example.com"}, {"password": PASSWORD}, {"email": "", "password": ""}]
+)
 def test_email_and_password_are_required(browser: Browser, form: Json) -> None:
     assert_refused(browser.post(LOGIN, json=form), 400, "Email and password are required")
 

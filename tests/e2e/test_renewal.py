@@ -100,9 +100,7 @@ def test_the_new_cookies_are_good_in_their_turn(stack: Stack, lapsed: Browser, e
     tokens = new_tokens(lapsed.get("/api/images"))
     for _ in range(3):
         assert show(stack.url, {"access_token": tokens.access}).status_code == 200
-        tokens = new_tokens(
-            show(stack.url, {"access_token": expired(tokens.access), "refresh_token": tokens.refresh})
-        )
+        tokens = new_tokens(show(stack.url, {"access_token": expired(tokens.access), "refresh_token": tokens.refresh}))
 
 
 @pytest.mark.parametrize(
@@ -175,9 +173,7 @@ def test_the_last_refresh_token_still_works_shortly_after(stack: Stack, session:
     assert rotate(stack.url, child.refresh)
 
 
-def test_an_old_session_is_not_renewed_after_a_new_password(
-    stack: Stack, browser: Browser, expired: Expired
-) -> None:
+def test_an_old_session_is_not_renewed_after_a_new_password(stack: Stack, browser: Browser, expired: Expired) -> None:
     user = browser.sign_up()
     other = sign_in(stack.url, user.email)
     user.put("/api/user/profile", json={"password": "another password", "currentPassword": PASSWORD})

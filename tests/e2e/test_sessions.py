@@ -114,7 +114,7 @@ def _forgeries(tokens: Tokens, victim: str) -> dict[str, str]:
     return {
         "other subject": f"{head}.{other}.{signature}",
         "no signature": f"{head}.{body}.",
-        "no algorithm": jwt.encode(claims, None, algorithm="none", headers={"kid": header["kid"]}),
+        "no algorithm": jwt.encode(claims, "", algorithm="none", headers={"kid": header["kid"]}),
         "own key": jwt.encode(claims, key, algorithm="EdDSA", headers=header),
         "own key of no name": jwt.encode(claims, key, algorithm="EdDSA"),
         "shared secret": jwt.encode(claims, "x" * 32, algorithm="HS256", headers={"kid": header["kid"]}),

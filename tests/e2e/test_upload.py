@@ -123,7 +123,13 @@ def test_a_missing_type_is_refused(user: Browser) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"hello", b"GIF89a" + b"\0" * 100, b"<svg xmlns='http://www.w3.org/2000/svg'/>", pictures.noise("BMP"), b"\xff\xd8"],
+    [
+        b"hello",
+        b"GIF89a" + b"\0" * 100,
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        pictures.noise("BMP"),
+        b"\xff\xd8",
+    ],
     ids=["text", "gif", "svg", "bmp", "stump"],
 )
 def test_a_file_of_another_kind_is_refused_whatever_its_name(user: Browser, data: bytes) -> None:

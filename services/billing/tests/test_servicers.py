@@ -50,13 +50,15 @@ class Billing:
 async def billing(database: Database, shared_sandbox: StripeSandbox) -> AsyncIterator[Billing]:
     """The service as `__main__` composes it; only the access tokens are of our own making."""
     keys, issuer = ServiceKeys(), Issuer()
-    config = Settings(
-        frontend_url=FRONTEND,
-        service_private_key=keys.private["billing"],  # type: ignore[arg-type]
-        service_public_keys=keys.public,
-        stripe_secret_key=SECRET_KEY,  # type: ignore[arg-type]
-        stripe_webhook_secret=WEBHOOK_SECRET,  # type: ignore[arg-type]
-        stripe_api_base=shared_sandbox.url,
+    config = Settings.model_validate(
+        {
+            "frontend_url": FRONTEND,
+            "service_private_key": keys.private["billing"],
+            "service_public_keys": keys.public,
+            "stripe_secret_key": SECRET_KEY,
+            "stripe_webhook_secret": WEBHOOK_SECRET,
+            "stripe_api_base": shared_sandbox.url,
+        }
     )
     service = replace(await compose(config, database.url), users=UserTokens(issuer.fetch, ISSUER))
     running, _, port = await server.start(service)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 import services.auth
-from services.kit.database import Database, connect, migrate
+from services.kit.database import Database, UnstorableText, connect, migrate
 from services.kit.ids import new_id
 from services.kit.tests.waiting import eventually
 
@@ -64,6 +64,15 @@ async def test_the_error_of_a_statement_does_not_tell_its_parameters(database: D
         async with database.read() as connection:
             await connection.execute(text("SELECT 1 FROM nowhere WHERE email = :email"), {"email": "ann@example.com"})
     assert "ann@example.com" not in str(failed.value)
+
+
+@pytest.mark.parametrize("statement", ["SELECT CAST(:value AS text)", "SELECT CAST(:value AS jsonb)->>'a'"])
+async def test_a_text_that_cannot_be_stored_is_the_callers_mistake(database: Database, statement: str) -> None:
+    value = "a\x00b" if "text" in statement else '{"a": "\\u0000"}'
+    for opened in (database.read, database.transaction):
+        with pytest.raises(UnstorableText):
+            async with opened() as connection:
+                await connection.execute(text(statement), {"value": value})
 
 
 async def test_a_listener_hears_what_is_notified_until_it_stops(database: Database) -> None:

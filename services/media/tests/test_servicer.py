@@ -1,5 +1,7 @@
 """What browsers ask of the service, over a real channel."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -71,9 +73,18 @@ async def test_an_upload_of_nothing_has_no_image(media: Media, user: str) -> Non
     assert (await refusal(media.sending(user, b""))).reason == "NO_IMAGE_FILE"
 
 
-async def test_a_file_of_more_than_five_megabytes_is_413(media: Media, user: str) -> None:
-    form = body(file_part(bytes(6 * 1024 * 1024)), text_part("type", "user"))
-    assert await refusal(media.sending(user, form)) == Refusal(
+async def test_a_file_of_more_than_five_megabytes_is_413_before_it_has_come_to_its_end(media: Media, user: str) -> None:
+    answered = asyncio.Event()
+    form = body(text_part("type", "user"), file_part(bytes(5 * 1024 * 1024 + 1)))
+
+    async def never_ending() -> AsyncIterator[HttpBody]:
+        for start in range(0, len(form), 64 * 1024):
+            yield HttpBody(content_type=CONTENT_TYPE, data=form[start : start + 64 * 1024])
+        await answered.wait()
+
+    refused = await refusal(media.api.UploadImage(never_ending(), metadata=media.as_user(user)))
+    answered.set()
+    assert refused == Refusal(
         StatusCode.OUT_OF_RANGE, "FILE_TOO_LARGE", "File size exceeds 5MB limit", http_status="413"
     )
 

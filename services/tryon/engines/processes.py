@@ -119,13 +119,15 @@ class LocalProcesses:
             self._pool = ProcessPoolExecutor(
                 self._workers, self._context, _start, (*self._arguments, self._events, self._canceled)
             )
+        pool = self._pool
         try:
-            future: Future[T] = self._pool.submit(call, *arguments)
+            future: Future[T] = pool.submit(call, *arguments)
             return await asyncio.wrap_future(future)
         except local_engine.InputProblem as error:
             raise _problem(error) from error
         except BrokenProcessPool as error:
-            self._pool = None
+            if self._pool is pool:  # unless another call has replaced it
+                self._pool = None
             raise EngineFailed("a process of the local engine has died") from error
         except (ArithmeticError, LookupError, ValueError, RuntimeError, OSError) as error:
             raise EngineFailed(f"the local engine failed: {error!r}") from error

@@ -5,6 +5,8 @@ import pytest
 
 from services.kit import tasks
 from services.kit.database import Database, migrate
+from services.kit.ids import new_id
+from services.tryon.tests.shop import Shop
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -18,3 +20,21 @@ async def database(database_url: Callable[[str], str]) -> AsyncIterator[Database
     db = Database(url, pool=40)
     yield db
     await db.close()
+
+
+@pytest.fixture
+def shop(database: Database) -> Shop:
+    """The service with nothing in it; nobody works unless a test says so."""
+    return Shop(database)
+
+
+@pytest.fixture
+def user() -> str:
+    """A user that nobody else has."""
+    return new_id()
+
+
+@pytest.fixture
+def stranger() -> str:
+    """Another user."""
+    return new_id()

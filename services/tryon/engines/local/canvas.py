@@ -1,6 +1,7 @@
 """The part of the picture that dressing may touch, at full resolution, with the mattes of what is in it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +15,8 @@ from services.tryon.engines.local.arrays import (
     Plane,
     Size,
     Vector,
+    blur,
+    closed,
     lab_of,
     resize_mask,
     resize_plane,
@@ -117,6 +120,19 @@ class Canvas:
         outer = [section.centre + section.outward * section.radius * 0.8 for section in sections]
         return polygon(self.size, [self.place(corner) for corner in [shoulder, armpit, *inner, *outer[::-1]]])
 
+    @cached_property
+    def skin_coloured(self) -> Mask:
+        """What has the face's or the arms' colour, in whatever light."""
+        hues = blur(self.lab, 0.8 * self.scale)[..., 1:] - 128
+        found = np.zeros(hues.shape[:2], np.bool_)
+        for tone in (self.skin.colour[1:] - 128, self.body_skin[1:] - 128):
+            # White cloth that skin shines on has the hue of skin, but little of it.
+            strength = hues @ tone.astype(np.float32) / max(1.0, float(tone @ tone))
+            offset = np.abs(hues - tone.astype(np.float32))
+            found |= (offset[..., 0] < 14) & (offset[..., 1] < 16) & (strength > 0.5)
+        return closed(found, 2 * self.scale)
+
+    @cached_property
     def lab(self) -> Colours:
         """The picture in Lab."""
         return lab_of(self.image)

@@ -11,7 +11,8 @@ from services.tryon.engines.local.compose import Composed
 from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.models import Models
-from services.tryon.engines.local.pose import Pose, find_pose
+from services.tryon.engines.local.pose import Pose, points_again
+from services.tryon.engines.local.repair import Repaired
 from services.tryon.engines.local.shapes import polygon
 from services.tryon.engines.local.warp import Fitting
 
@@ -34,15 +35,18 @@ def _grade(value: float, good: float, bad: float) -> float:
 
 
 def _joint_shift(models: Models, before: Pose, result: Image, measure: float) -> float:
-    """How far the farthest joint of the upper body moved, in body units; 9 when nobody is found any more."""
-    after = find_pose(models, result)
+    """How far the joints of the upper body moved, the median, in body units; 9 when nobody is found any more.
+
+    Not the farthest: where the head is cut off the model's guesses at single joints change by themselves.
+    """
+    after = points_again(models, result, before)
     if after is None:
         return 9.0
     visible = [joint for joint in _JOINTS if before.visibility[joint] > 0.7 and _is_inside(before, joint, result)]
     if not visible:
         return 0.0
-    moved = before.points[visible] - after.points[visible]
-    return float(np.hypot(moved[:, 0], moved[:, 1]).max()) / measure
+    moved = before.points[visible] - after[visible]
+    return float(np.median(np.hypot(moved[:, 0], moved[:, 1]))) / measure
 
 
 def _is_inside(pose: Pose, joint: int, picture: Image) -> bool:
@@ -101,22 +105,20 @@ def judge(
     canvas: Canvas,
     fitting: Fitting,
     drawn: DrawnGarment,
+    repaired: Repaired,
     composed: Composed,
     result: Image,
-    measure: float,
 ) -> Verdict:
-    """Measure a result; `measure` is the body's unit in the result's pixels.
-
-    The limits were set on pictures that people had sorted into good and bad ones.
-    """
+    """Measure a result. The limits were set on pictures sorted by eye into good and bad ones."""
     face = np.abs(composed.image.astype(np.int16) - canvas.image)[canvas.mattes.face]
     grades = {
-        "the body's joints moved": _grade(_joint_shift(models, pose, result, measure), 0.12, 0.45),
+        "the body's joints moved": _grade(_joint_shift(models, pose, result, canvas.unit), 0.12, 0.5),
         "the face changed": _grade(float(face.mean()) if face.size else 0.0, 2.0, 8.0),
         "the background changed": _grade(_changed_background(canvas, composed), 0.005, 0.05),
         "the garment's colours changed": _grade(_colour_distance(garment, canvas, composed), 0.45, 0.95),
         "the garment has holes": _grade(_holes(canvas, fitting, drawn), 0.04, 0.3),
         "the garment strays from the body": _grade(_strayed(canvas, composed), 0.02, 0.2),
+        "too much skin had to be invented": _grade(repaired.exposed.sum() / canvas.unit**2, 0.9, 2.2),
         "the garment's cut was not understood": _grade(garment.landmarks.error, 0.1, 0.3),
     }
     problems = [problem for problem, grade in grades.items() if grade < 0.7]

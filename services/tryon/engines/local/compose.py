@@ -20,7 +20,7 @@ from services.tryon.engines.local.arrays import (
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.drawing import DrawnGarment, Layer
 from services.tryon.engines.local.filters import push_pull
-from services.tryon.engines.local.repair import Repaired, bared_forearms, skin_coloured
+from services.tryon.engines.local.repair import Repaired, bared_forearms
 from services.tryon.engines.local.shapes import unit
 from services.tryon.engines.local.warp import Fitting
 
@@ -51,7 +51,7 @@ def _visible_arm(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
 def _in_front(canvas: Canvas, fitting: Fitting) -> Plane:
     """Arms that cross the torso."""
     skin = np.clip((canvas.mattes.skin - 0.5) / 0.4, 0, 1)  # no half-and-half pixels with the old garment in them
-    skin *= blur(skin_coloured(canvas).astype(np.float32), 1.0)
+    skin *= blur(canvas.skin_coloured.astype(np.float32), 1.0)
     arms = np.zeros(skin.shape, np.bool_)
     for index, plan in enumerate(fitting.plans):
         arm = _visible_arm(canvas, fitting, index)
@@ -72,7 +72,7 @@ def _head(canvas: Canvas) -> Plane:
 
 def _old_folds(canvas: Canvas) -> Plane:
     """The folds of the old garment as light on the new one, if it was plain enough to tell folds from pattern."""
-    lab = canvas.lab()
+    lab = canvas.lab
     worn = erode(canvas.mattes.top > 0.9, 2)
     flat = np.ones(worn.shape, np.float32)
     if worn.sum() < 500:

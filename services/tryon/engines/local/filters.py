@@ -12,6 +12,14 @@ def _box(plane: npt.NDArray[np.float32], radius: int) -> npt.NDArray[np.float32]
     return cv2.boxFilter(plane, -1, (side, side), borderType=cv2.BORDER_REFLECT).astype(np.float32, copy=False)
 
 
+def _dot(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Plane:
+    """The product of the first three channels; summing over a short last axis is slow in NumPy."""
+    result: Plane = one[..., 0] * other[..., 0]
+    result += one[..., 1] * other[..., 1]
+    result += one[..., 2] * other[..., 2]
+    return result
+
+
 class GuidedFilter:
     """Makes mattes follow the edges of a colour picture.
 
@@ -51,11 +59,11 @@ class GuidedFilter:
         r, g, b = covariance[..., 0], covariance[..., 1], covariance[..., 2]
         c0, c1, c2, c3, c4, c5 = self._inverse
         slope = np.stack([c0 * r + c1 * g + c2 * b, c1 * r + c3 * g + c4 * b, c2 * r + c4 * g + c5 * b], axis=-1)
-        offset = mean - (slope * self._mean).sum(axis=2)
+        offset = mean - _dot(slope, self._mean)
         model = _box(np.dstack([slope, offset]), self._radius)
         model = resize_plane(model, size_of(self._full))
-        result: Plane = (model[..., :3] * self._full).sum(axis=2) + model[..., 3]
-        return np.clip(result, 0.0, 1.0)
+        result: Plane = np.clip(_dot(model, self._full) + model[..., 3], 0.0, 1.0)
+        return result
 
 
 def push_pull(colours: Colours, known: Plane) -> Colours:

@@ -131,6 +131,8 @@ def _side(mask: Mask, contour: Points, axis: float, outline: Outline, sign: int)
         lower = np.stack([corners["armpit"], corners["cuff_inner"]])
         seams = (resampled(upper, 12), resampled(lower, 8))
         outer, inner = (_snap(seam, contour, 0.05 * height) for seam in seams)
+        if abs(inner[0, 0] - axis) > abs(seams[1][0, 0] - axis) + 0.015 * height:
+            inner[0] = seams[1][0]  # an armpit behind a hanging sleeve is not on the outline
         sleeve = Sleeve(outer, inner)
     shoulder = sleeve.outer[0] if sleeve else _snap(corners["shoulder"][None], contour, 0.06 * height)[0]
     collar = _to_top_edge(mask, corners["collar"])

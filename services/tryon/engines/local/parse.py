@@ -320,7 +320,8 @@ def _tidy(labels: npt.NDArray[np.uint8], skeleton: Skeleton, where: Regions, lik
     touching = np.unique(numbers[dilate(where.face, 7)])
     for number in set(range(1, len(stats))) - set(touching.tolist()):
         stray = numbers == number
-        labels[stray] = Label.TOP if likeness[stray].mean() < 0.3 else Label.SKIN
+        if np.flatnonzero(stray.any(axis=1)).mean() > skeleton.chin[1]:  # higher up it is a lock of hair
+            labels[stray] = Label.TOP if likeness[stray].mean() < 0.3 else Label.SKIN
     return labels
 
 

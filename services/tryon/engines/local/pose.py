@@ -238,6 +238,13 @@ def find_pose(models: Models, image: Image) -> Pose | None:
     )
 
 
+def points_again(models: Models, image: Image, before: Pose) -> Points | None:
+    """The landmarks in a changed copy of a picture, looked for where they were; none when nobody is there any more."""
+    rgb = np.ascontiguousarray(image[:, :, ::-1])
+    found = _landmarks(models, rgb, _body_region(before.points[33], before.points[34]))
+    return found.points if found.score > 0.5 else None
+
+
 def selfie_mask(models: Models, image: Image) -> Plane:
     """Probability of being a person, 0..1, for each pixel (MediaPipe selfie segmentation)."""
     square = cv2.resize(image[:, :, ::-1], (_SELFIE_SIDE, _SELFIE_SIDE), interpolation=cv2.INTER_AREA)

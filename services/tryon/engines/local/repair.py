@@ -82,22 +82,11 @@ def bared_forearms(canvas: Canvas, fitting: Fitting) -> Mask:
     return bared & (canvas.mattes.top > 0.4)
 
 
-def skin_coloured(canvas: Canvas) -> Mask:
-    """What has the face's or the arms' colour, in whatever light."""
-    hues = blur(canvas.lab(), 0.8 * canvas.scale)[..., 1:] - 128
-    found = np.zeros(hues.shape[:2], np.bool_)
-    for tone in (canvas.skin.colour[1:] - 128, canvas.body_skin[1:] - 128):
-        strength = hues @ tone.astype(np.float32) / max(1.0, float(tone @ tone))  # white cloth lit by skin has little
-        close = (np.abs(hues - tone.astype(np.float32)) < [14, 16]).all(axis=2)
-        found |= close & (strength > 0.5)
-    return closed(found, 2 * canvas.scale)
-
-
 def _zones(canvas: Canvas, cover: Plane, fitting: Fitting, arms: tuple[Mask, Mask]) -> _Zones:
     mattes, scale = canvas.mattes, canvas.scale
     protected = mattes.face | (mattes.hair > 0.55)
     top = mattes.top > 0.25
-    mistaken = (mattes.skin > 0.3) & ~skin_coloured(canvas) & dilate(top, 8 * scale)  # taken for skin beside it
+    mistaken = (mattes.skin > 0.3) & ~canvas.skin_coloured & dilate(top, 8 * scale)  # taken for skin beside it
     old = dilate(top | mistaken, 3 * scale) & ~protected
     exposed = old & ((cover < 0.98) | bared_forearms(canvas, fitting))
     torso, shoulders = _bare_torso(canvas, fitting)
@@ -220,7 +209,7 @@ def _fill_skin(
     if not zone.any():
         return colours
     mattes, scale = canvas.mattes, canvas.scale
-    lab = canvas.lab()
+    lab = canvas.lab
     field = _skin_field(canvas, lab, zones)
     field[..., 0] = (field[..., 0] + _roundness(canvas, arms)) * _old_light(canvas, lab)
     field[..., 0] += blur(noise.standard_normal(field.shape[:2], np.float32), 1.2) * 2.0

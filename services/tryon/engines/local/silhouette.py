@@ -273,7 +273,7 @@ def _bays(plane: Plane) -> Iterator[tuple[_Notch, Points, Points]]:
 def _hidden_armpit(half: Plane, notch: _Notch | None) -> Points:
     """Where the armpit is that a sleeve lying against the body hides: by the usual proportions of a garment."""
     top_width = float((half[int(0.12 * _FIT_HEIGHT)] > 0.5).sum())
-    width = top_width * 1.02 if notch is None else min(float(notch.place[0]), top_width * 1.2)
+    width = top_width * 1.02 if notch is None else min(float(notch.place[0]), top_width)
     return np.array([max(6.0, width), 0.34 * _FIT_HEIGHT])
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.tryon.engines.local.arrays import Mask, Plane, Points, Vector, largest_component
+from services.tryon.engines.local.arrays import Mask, Plane, Points, Vector, dilate, largest_component, opened
 from services.tryon.engines.local.body import Arm, Body
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.landmarks import GarmentSide, Sleeve
@@ -90,7 +90,9 @@ def _split(garment: Garment) -> list[tuple[int, Mask]]:
             continue
         beyond_armhole = _outside(rows, columns, side.shoulder, side.armpit, side.sign) > 0
         beyond_side = _outside(rows, columns, side.armpit, side.hem, side.sign) > 2
-        piece = largest_component(garment.mask & beyond_armhole & ((rows <= side.armpit[1]) | beyond_side))
+        piece = garment.mask & beyond_armhole & ((rows <= side.armpit[1]) | beyond_side)
+        # A thin strip along the torso's side, where that bulges, is no part of the sleeve.
+        piece &= dilate(largest_component(opened(piece, 5)), 5)
         torso &= ~piece
         sleeves.append((side.sign, piece))
     return [(0, largest_component(torso)), *sleeves]
