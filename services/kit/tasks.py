@@ -30,7 +30,7 @@ Handler = Callable[[Payload], Awaitable[None]]
 
 # A dead worker's task is taken over when its heartbeat is that old and somebody looks: within ten seconds.
 HEARTBEAT_TIMEOUT = timedelta(seconds=6)
-_LOOK_EVERY = timedelta(seconds=3)
+_LOOK_EVERY = timedelta(seconds=2)
 _FIRST_PAUSE = timedelta(milliseconds=500)
 _LONGEST_PAUSE = timedelta(minutes=1)
 

@@ -24,7 +24,7 @@ SETTINGS = {"auth": {"BCRYPT_COST": "4"}, "gateway": {"RATE_LIMIT": "off"}}
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """PostgreSQL, the services, the sandbox and Envoy, on ports of their own."""
     running = Stack(tmp_path_factory.mktemp("stack"), free_ports(), extra=dict(SETTINGS))
-    running.start()
+    running.start(timeout_seconds=120)
     yield running
     running.stop()
     embedded.stop(running.data_dir)

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
-import httpx
 import psutil
 
 from sandbox.stack import Stack
 from services.kit import embedded
+from tests.e2e.browser import fetch
 from tests.e2e.polling import until
 
 
@@ -54,7 +54,7 @@ def start(stack: Stack, *names: str) -> None:
     for name in names:
         stack.restart(name)
     until("they listen", lambda: all(_listens(stack.ports[name]) for name in names), 30)
-    until("the gateway is healthy", lambda: httpx.get(f"{stack.url}/health").status_code == 200, 30)
+    until("the gateway is healthy", lambda: fetch(f"{stack.url}/health").status_code == 200, 30)
 
 
 def rows(stack: Stack, service: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -1,11 +1,10 @@
 from collections.abc import Callable
 
-import httpx
 import pytest
 
 from sandbox.stack import Stack
 from tests.e2e import pictures
-from tests.e2e.browser import PASSWORD, Browser
+from tests.e2e.browser import PASSWORD, Browser, fetch
 from tests.e2e.contract import assert_refused
 from tests.e2e.faults import rows, stopped
 from tests.e2e.polling import until
@@ -84,7 +83,7 @@ def test_every_service_forgets_the_user(stack: Stack, user: Browser, service: st
 def test_the_pictures_go_with_the_account(user: Browser) -> None:
     urls = [user.upload(pictures.noise(), kind)["url"] for kind in ("user", "outfit")]
     user.delete_account()
-    until("the pictures are gone", lambda: {httpx.get(url).status_code for url in urls} == {404})
+    until("the pictures are gone", lambda: {fetch(url).status_code for url in urls} == {404})
 
 
 def test_services_that_were_away_forget_the_user_when_they_are_back(stack: Stack, user: Browser) -> None:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.e2e.browser import Browser, Json
+from tests.e2e.browser import Browser, Json, fetch
 from tests.e2e.contract import assert_refused
 from tests.e2e.polling import until
 from tests.e2e.stripe import Stripe, checkout, pay
@@ -31,7 +31,7 @@ def test_a_checkout_gives_a_page_to_pay_at(user: Browser, kind: str, plan: str) 
     assert answer.status_code == 200
     assert set(answer.json()) == {"sessionId", "url"}
     assert answer.json()["sessionId"].startswith("cs_")
-    page = httpx.get(answer.json()["url"])
+    page = fetch(answer.json()["url"])
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
 

@@ -2,7 +2,7 @@ import httpx
 import pytest
 
 from tests.e2e import pictures
-from tests.e2e.browser import Browser
+from tests.e2e.browser import Browser, fetch
 from tests.e2e.contract import assert_refused
 
 FRONTEND = "http://localhost:3000"
@@ -119,7 +119,12 @@ def test_other_sites_may_not_sign_people_out(user: Browser) -> None:
 
 
 def test_pictures_show_on_the_frontends_pages(user: Browser) -> None:
-    embedding = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}
-    shown = httpx.get(user.upload(pictures.noise())["url"], headers=embedding | {"referer": f"{FRONTEND}/gallery"})
+    shown = fetch(
+        user.upload(pictures.noise())["url"],
+        referer=f"{FRONTEND}/gallery",
+        sec_fetch_site="cross-site",
+        sec_fetch_mode="no-cors",
+        sec_fetch_dest="image",
+    )
     assert shown.status_code == 200
     assert shown.headers["cross-origin-resource-policy"] == "cross-origin"

@@ -1,12 +1,11 @@
 from collections.abc import Callable
 
-import httpx
 import numpy as np
 import pytest
 
 from sandbox.stack import Stack
 from tests.e2e import pictures
-from tests.e2e.browser import Browser, Json
+from tests.e2e.browser import Browser, Json, fetch
 from tests.e2e.contract import assert_refused, violations
 from tests.e2e.faults import changed, stopped
 from tests.e2e.fitting import GENERATE, JOBS, KEY, TryOn, bring
@@ -42,7 +41,7 @@ def test_spending_shows_in_the_transactions(tryon: TryOn) -> None:
 
 
 def test_the_result_is_a_jpeg_in_the_shape_of_the_persons_photo(tryon: TryOn) -> None:
-    shown = httpx.get(tryon.body["image"]["url"])
+    shown = fetch(tryon.body["image"]["url"])
     assert shown.headers["content-type"] == "image/jpeg"
     result = pictures.decoded(shown.content)
     assert (result.format, result.mode) == ("JPEG", "RGB")
@@ -52,7 +51,7 @@ def test_the_result_is_a_jpeg_in_the_shape_of_the_persons_photo(tryon: TryOn) ->
 
 def test_the_result_differs_from_the_photo_where_the_outfit_is(tryon: TryOn) -> None:
     before = pictures.decoded(pictures.person())
-    after = pictures.decoded(httpx.get(tryon.body["image"]["url"]).content).resize(before.size)
+    after = pictures.decoded(fetch(tryon.body["image"]["url"]).content).resize(before.size)
     changes = np.abs(pictures.pixels(after) - pictures.pixels(before)).max(axis=2)
     left, top, right, bottom = pictures.TORSO
     assert changes[top:bottom, left:right].mean() > 40
@@ -90,7 +89,7 @@ def test_the_same_idempotency_key_with_another_body_is_a_409(tryon: TryOn, chang
 def test_the_result_comes_in_the_format_that_was_asked_for(user: Browser, output_format: str) -> None:
     answer = user.post(GENERATE, json=bring(user) | {"outputFormat": output_format, "mode": "fast"})
     assert answer.status_code == 200, answer.text
-    shown = httpx.get(answer.json()["image"]["url"])
+    shown = fetch(answer.json()["image"]["url"])
     assert shown.headers["content-type"] == f"image/{output_format}"
     assert pictures.decoded(shown.content).format == output_format.upper()
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.e2e import pictures
-from tests.e2e.browser import PASSWORD, Browser
+from tests.e2e.browser import PASSWORD, Browser, fetch
 from tests.e2e.fitting import TryOn
 
 PROTECTION = {
@@ -51,7 +51,7 @@ def test_the_answer_of_a_try_on_is_not_stored(tryon: TryOn) -> None:
 
 
 def test_images_are_private_immutable_and_for_every_page(user: Browser) -> None:
-    shown = httpx.get(user.upload(pictures.noise())["url"])
+    shown = fetch(user.upload(pictures.noise())["url"])
     assert shown.headers["cross-origin-resource-policy"] == "cross-origin"
     directives = {part.strip() for part in shown.headers["cache-control"].split(",")}
     assert {"private", "immutable"} <= directives
@@ -60,11 +60,11 @@ def test_images_are_private_immutable_and_for_every_page(user: Browser) -> None:
 
 def test_an_image_that_a_browser_has_is_not_sent_again(user: Browser) -> None:
     url = user.upload(pictures.noise())["url"]
-    etag = httpx.get(url).headers["etag"]
-    again = httpx.get(url, headers={"if-none-match": etag})
+    etag = fetch(url).headers["etag"]
+    again = fetch(url, if_none_match=etag)
     assert again.status_code == 304
     assert again.content == b""
-    assert httpx.get(url, headers={"if-none-match": '"other"'}).status_code == 200
+    assert fetch(url, if_none_match='"other"').status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/health", "/nowhere", "/api/auth/profile", "/api/billing/pricing", "/media/none"])

@@ -1,12 +1,11 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 
 from sandbox.stack import Stack
 from tests.e2e import pictures
-from tests.e2e.browser import Browser
+from tests.e2e.browser import Browser, fetch
 from tests.e2e.contract import assert_refused
 
 
@@ -127,7 +126,7 @@ def test_an_image_of_somebody_else_looks_like_none_at_all(signed_up: Callable[[]
 def test_the_url_of_an_image_works_without_cookies(stack: Stack, user: Browser) -> None:
     image = user.upload(pictures.noise(size=(96, 128)))
     assert image["url"].startswith(f"{stack.url}/")
-    shown = httpx.get(image["url"])
+    shown = fetch(image["url"])
     assert shown.status_code == 200
     assert shown.headers["content-type"] == "image/jpeg"
     assert pictures.decoded(shown.content).size == (96, 128)
@@ -135,9 +134,9 @@ def test_the_url_of_an_image_works_without_cookies(stack: Stack, user: Browser) 
 
 def test_the_url_dies_with_the_image(user: Browser) -> None:
     image = user.upload(pictures.noise())
-    assert httpx.get(image["url"]).status_code == 200
+    assert fetch(image["url"]).status_code == 200
     user.delete(f"/api/images/{image['id']}")
-    gone = httpx.get(image["url"])
+    gone = fetch(image["url"])
     assert_refused(gone, 404, "Image not found")
     assert "immutable" not in gone.headers.get("cache-control", "")
 
@@ -147,11 +146,11 @@ def test_a_url_cannot_be_made_up(user: Browser) -> None:
     place, query = first.split("?")
     tampered = [place, f"{place}?{second.split('?')[1]}", f"{place}?{query}x", first.replace("exp=", "exp=9")]
     for url in tampered:
-        assert_refused(httpx.get(url), 404, "Image not found")
+        assert_refused(fetch(url), 404, "Image not found")
 
 
 def test_an_uploaded_picture_loses_what_the_camera_wrote_into_it(user: Browser) -> None:
-    shown = pictures.decoded(httpx.get(user.upload(pictures.tagged())["url"]).content)
+    shown = pictures.decoded(fetch(user.upload(pictures.tagged())["url"]).content)
     assert not shown.getexif()
     assert b"Secret Street" not in shown.tobytes()
     assert shown.size == (128, 96), "the picture was not turned upright"

@@ -1,11 +1,10 @@
 from collections.abc import Callable
 
-import httpx
 import pytest
 
 from sandbox.stack import Stack
 from tests.e2e import pictures
-from tests.e2e.browser import Browser, Json
+from tests.e2e.browser import Browser, Json, fetch
 from tests.e2e.contract import assert_refused
 from tests.e2e.faults import kill, start
 from tests.e2e.fitting import JOBS, TryOn, ask, bring, events, look, wait_for
@@ -34,7 +33,7 @@ def test_a_job_whose_worker_is_killed_finishes_once_and_costs_once(stack: Stack,
     job = wait_for(user, job_id, "succeeded", "failed")
     assert job["status"] == "succeeded", job
     assert [image["id"] for image in user.images(type="generated")] == [job["image"]["id"]]
-    assert pictures.decoded(httpx.get(job["image"]["url"]).content).size == pictures.PERSON_SIZE
+    assert pictures.decoded(fetch(job["image"]["url"]).content).size == pictures.PERSON_SIZE
     balance = user.get("/api/billing/balance").json()
     assert (balance["credits"], balance["held"]) == (4, 0)
 

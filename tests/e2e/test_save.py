@@ -2,12 +2,11 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 
 from sandbox.stack import Stack
 from tests.e2e import pictures
-from tests.e2e.browser import Browser, Json
+from tests.e2e.browser import Browser, Json, fetch
 from tests.e2e.contract import assert_refused
 
 SAVE = "/api/images/save"
@@ -24,7 +23,7 @@ def test_saving_ones_own_picture_puts_it_among_the_generated_ones(user: Browser)
     assert (image["type"], image["userId"]) == ("generated", user.user_id)
     assert image["metadata"] == form["metadata"]
     assert user.images(type="generated") == [image]
-    assert httpx.get(image["url"]).content == httpx.get(photo["url"]).content
+    assert fetch(image["url"]).content == fetch(photo["url"]).content
 
 
 def test_saving_twice_gives_the_image_of_the_first_time(user: Browser) -> None:
@@ -48,8 +47,8 @@ def test_a_saved_image_outlives_the_one_it_was_saved_from(user: Browser) -> None
     photo = user.upload(pictures.noise())
     saved = user.post(SAVE, json={"url": photo["url"]}).json()["image"]
     user.delete(f"/api/images/{photo['id']}")
-    assert httpx.get(saved["url"]).status_code == 200
-    assert httpx.get(photo["url"]).status_code == 404
+    assert fetch(saved["url"]).status_code == 200
+    assert fetch(photo["url"]).status_code == 404
 
 
 def test_saving_needs_credentials(browser: Browser) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from sandbox.stack import Stack
 from tests.e2e import pictures
-from tests.e2e.browser import Browser
+from tests.e2e.browser import NO_TLS, Browser, fetch
 from tests.e2e.contract import assert_refused, check_every_answer
 
 UPLOAD = "/api/images/upload"
@@ -51,7 +51,7 @@ def test_an_upload_answers_201_with_the_image(stack: Stack, user: Browser, kind:
 @pytest.mark.parametrize(("kind", "media_type"), [("JPEG", "image/jpeg"), ("PNG", "image/png"), ("WEBP", "image/webp")])
 def test_every_allowed_kind_of_file_can_be_uploaded(user: Browser, kind: str, media_type: str) -> None:
     image = user.upload(pictures.noise(kind))
-    shown = httpx.get(image["url"])
+    shown = fetch(image["url"])
     assert shown.headers["content-type"] == image["contentType"] == media_type
     assert pictures.decoded(shown.content).format == kind
 
@@ -164,7 +164,7 @@ def test_a_huge_upload_is_a_413_without_being_read_to_its_end(user: Browser) -> 
             sent += 65536
             yield bytes(65536)
 
-    with httpx.Client(cookies=user.cookies, base_url=user.base_url, timeout=60) as client:
+    with httpx.Client(cookies=user.cookies, base_url=user.base_url, timeout=60, verify=NO_TLS) as client:
         answer = client.post(UPLOAD, content=endless(), headers=FORM)
     check_every_answer(answer)
     assert_refused(answer, 413, TOO_LARGE)

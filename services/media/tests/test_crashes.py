@@ -4,9 +4,8 @@ import asyncio
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
-from services.kit.database import Database
+from services.kit.database import Database, UnstorableText
 from services.kit.ids import new_id
 from services.media.errors import ImageNotFound, StorageUnavailable
 from services.media.gallery import Gallery
@@ -71,7 +70,7 @@ async def test_an_upload_can_be_repeated_right_after_a_crash(
 async def test_bytes_whose_image_cannot_be_written_are_swept(
     gallery: Gallery, blobs: MemoryBlobs, inside: Inspector, user: str
 ) -> None:
-    with pytest.raises(DBAPIError):
+    with pytest.raises(UnstorableText):
         await gallery.store_generated(user, new_id(), plain("PNG"), {"postgres takes no": "\0"})
     await swept(gallery, inside, user)
     assert (blobs.stored, await inside.states(user)) == ({}, [])

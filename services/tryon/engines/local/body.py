@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import Mask, Points, Vector
-from services.tryon.engines.local.parse import Label, Person
+from services.tryon.engines.local.parse import Person
+from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.shapes import arc_lengths, capsule, direction_at, point_at, unit
 from services.tryon.engines.local.skeleton import Limb, Skeleton
 

@@ -24,7 +24,8 @@ from services.tryon.engines.local.arrays import (
 from services.tryon.engines.local.body import Body
 from services.tryon.engines.local.colours import SkinModel
 from services.tryon.engines.local.filters import GuidedFilter
-from services.tryon.engines.local.parse import Label, Person
+from services.tryon.engines.local.parse import Person
+from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.shapes import capsule, polygon, unit
 from services.tryon.engines.local.warp import Fitting
 

@@ -109,7 +109,7 @@ def judge(
     composed: Composed,
     result: Image,
 ) -> Verdict:
-    """Measure a result. The limits were set on pictures sorted by eye into good and bad ones."""
+    """Measure a result. The limits are estimates that catch gross failures; they are not calibrated."""
     face = np.abs(composed.image.astype(np.int16) - canvas.image)[canvas.mattes.face]
     grades = {
         "the body's joints moved": _grade(_joint_shift(models, pose, result, canvas.unit), 0.12, 0.5),

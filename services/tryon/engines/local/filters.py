@@ -25,7 +25,7 @@ class GuidedFilter:
 
     He, Sun, Tang: Guided Image Filtering (2013), with the subsampling of He and Sun: Fast Guided Filter (2015): the
     linear model is fitted on a smaller copy and applied at full size. The inverse of the 3x3 colour covariance is
-    written out, because a batched solver takes twenty times as long; it is made once for all mattes of a picture.
+    written out, because a batched solver takes far longer; it is made once for all mattes of a picture.
     """
 
     def __init__(self, guide: Image, radius: float, smoothness: float, subsampling: int = 1) -> None:

@@ -22,9 +22,10 @@ from services.tryon.engines.local.cutout import Cloth, cloth_of, cut_out
 from services.tryon.engines.local.landmarks import GarmentLandmarks, GarmentSide, Sleeve, garment_landmarks
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.neckline import Neckline
-from services.tryon.engines.local.parse import WORK_SIDE, Label, Person, understand
+from services.tryon.engines.local.parse import WORK_SIDE, Person, understand
 from services.tryon.engines.local.pose import Pose, find_pose
 from services.tryon.engines.local.refuse import cutout_problems, unlike_a_garment
+from services.tryon.engines.local.regions import Label
 
 _PERSON_SCORE = 0.7  # below it the detector takes flat garments for people
 

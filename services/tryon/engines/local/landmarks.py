@@ -8,7 +8,8 @@ import numpy as np
 from services.tryon.engines.local.arrays import Image, Mask, Points, Vector
 from services.tryon.engines.local.neckline import Neckline, find_neckline
 from services.tryon.engines.local.shapes import arc_lengths, length, nearest_index, resampled, run_at
-from services.tryon.engines.local.silhouette import Kind, Outline, fit_outline, fit_side, mirror_axis
+from services.tryon.engines.local.silhouette import Outline, fit_outline, fit_side, mirror_axis
+from services.tryon.engines.local.templates import Kind
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class Pose:
     silhouette: Plane  # 0..1, same size as the picture
     face: Points  # (468, 2)
     face_score: float  # that there is a face, 0..1
-    detections: tuple[Detection, ...]  # best first
+    detections: tuple[Detection, ...]  # this person's, then those of other people
 
     @property
     def has_face(self) -> bool:
@@ -212,6 +212,17 @@ def _face_mesh(models: Models, rgb: Image, body: Points) -> tuple[Points, float]
     return mesh, float(_sigmoid(outputs[1].reshape(-1))[0])
 
 
+def _is_someone_else(models: Models, rgb: Image, person: Detection, main: Detection, found: _Landmarks) -> bool:
+    """Whether a further detection is another person as large as the main one, not a second look at the same."""
+    if person is main or person.radius < 0.5 * main.radius:
+        return False
+    other = _landmarks(models, rgb, _body_region(person.centre, person.top))
+    shoulders = [LEFT_SHOULDER, RIGHT_SHOULDER]
+    width = length(found.points[LEFT_SHOULDER] - found.points[RIGHT_SHOULDER])
+    apart = length(other.points[shoulders].mean(axis=0) - found.points[shoulders].mean(axis=0))
+    return other.score > 0.8 and apart > 0.7 * width
+
+
 def find_pose(models: Models, image: Image) -> Pose | None:
     """The pose of the most prominent person, or none when the detector finds nobody."""
     rgb = np.ascontiguousarray(image[:, :, ::-1])
@@ -224,6 +235,7 @@ def find_pose(models: Models, image: Image) -> Pose | None:
         # The auxiliary landmarks 33 and 34 frame the person better than the detector does.
         again = _landmarks(models, rgb, _body_region(found.points[33], found.points[34]))
         found = again if again.score > 0.5 else found
+    others = [person for person in people if _is_someone_else(models, rgb, person, main, found)]
     silhouette = cv2.warpAffine(found.mask, found.back, size_of(rgb), flags=cv2.INTER_LINEAR)
     face, face_score = _face_mesh(models, rgb, found.points)
     return Pose(
@@ -234,7 +246,7 @@ def find_pose(models: Models, image: Image) -> Pose | None:
         silhouette=silhouette.astype(np.float32, copy=False),
         face=face,
         face_score=face_score,
-        detections=tuple(people),
+        detections=(main, *others),
     )
 
 

@@ -27,7 +27,7 @@ def person_problems(pose: Pose | None, width: int, height: int) -> Iterator[Inpu
         )
         return
     shoulders = pose.points[[LEFT_SHOULDER, RIGHT_SHOULDER]]
-    others = _others(pose)
+    others = pose.detections[1:]
     if others:
         yield InputProblem(
             "SEVERAL_PEOPLE",
@@ -57,19 +57,6 @@ def person_problems(pose: Pose | None, width: int, height: int) -> Iterator[Inpu
             "You are too small in this photo, or turned aside. Please use one taken from closer and from the front.",
             "person",
         )
-
-
-def _others(pose: Pose) -> list[Detection]:
-    """People beside the main one: detected as surely, or nearly so and as large."""
-    main = max(pose.detections, key=lambda person: person.score * person.radius)
-    return [
-        person
-        for person in pose.detections
-        if length(person.centre - main.centre) > 0.25 * main.radius
-        and (
-            person.score >= 0.96 or (person.score >= max(0.75, main.score - 0.1) and person.radius > 0.5 * main.radius)
-        )
-    ]
 
 
 def _relative(person: Detection, width: int, height: int) -> RelativeBox:

@@ -86,7 +86,9 @@ def _zones(canvas: Canvas, cover: Plane, fitting: Fitting, arms: tuple[Mask, Mas
     mattes, scale = canvas.mattes, canvas.scale
     protected = mattes.face | (mattes.hair > 0.55)
     top = mattes.top > 0.25
-    mistaken = (mattes.skin > 0.3) & ~canvas.skin_coloured & dilate(top, 8 * scale)  # taken for skin beside it
+    # Cloth taken for skin beside the rest of it; on a hand it may be a glove, which is left alone here.
+    hands = [canvas.limb(limb.wrist, limb.fingertip, 0.15, 0.15) for limb in canvas.body.skeleton.limbs]
+    mistaken = (mattes.skin > 0.3) & ~canvas.skin_coloured & dilate(top, 8 * scale) & ~hands[0] & ~hands[1]
     old = dilate(top | mistaken, 3 * scale) & ~protected
     exposed = old & ((cover < 0.98) | bared_forearms(canvas, fitting))
     torso, shoulders = _bare_torso(canvas, fitting)

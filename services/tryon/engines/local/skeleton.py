@@ -179,10 +179,10 @@ def skeleton_of(pose: Pose, scale: float, size: Size) -> Skeleton:
 
 
 def _with_believable_hips(points: Points) -> Points:
-    """Move hips that the model guessed far too near or too far from the shoulders.
+    """Move hips that the model guessed far too near the shoulders.
 
-    Outside the picture it guesses; a torso is 1.2 to 2.2 shoulder widths long in a front view (NASA-STD-3000 body
-    measures give 1.45 between the joints; a turned body makes the ratio larger).
+    Outside the picture it guesses. That a torso is at least 1.15 times as long as the shoulder joints are apart is a
+    rule of thumb for a front view; a turned body makes the ratio larger, never smaller.
     """
     shoulders = (points[LEFT_SHOULDER] + points[RIGHT_SHOULDER]) / 2
     hips = (points[LEFT_HIP] + points[RIGHT_HIP]) / 2
