@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import jwt
 import pytest
@@ -21,9 +22,9 @@ SETTINGS = {"auth": {"BCRYPT_COST": "4"}, "gateway": {"RATE_LIMIT": "off"}}
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(make_data_dir: Callable[[], Path]) -> Iterator[Stack]:
     """PostgreSQL, the services, the sandbox and Envoy, on ports of their own."""
-    running = Stack(tmp_path_factory.mktemp("stack"), free_ports(), extra=dict(SETTINGS))
+    running = Stack(make_data_dir(), free_ports(), extra=dict(SETTINGS))
     running.start(timeout_seconds=120)
     yield running
     running.stop()
