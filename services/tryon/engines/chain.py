@@ -50,11 +50,12 @@ class Budget(Protocol):
 class Station:
     """An engine with what guards it."""
 
-    def __init__(self, engine: Engine, limits: Limits, budget: Budget | None, breaker: Breaker) -> None:
+    def __init__(self, engine: Engine, limits: Limits, budget: Budget | None, breaker: Breaker, grace: float) -> None:
         self.engine = engine
         self._limits = limits
         self._budget = budget
         self._breaker = breaker
+        self._grace = grace
         self._slots = asyncio.Semaphore(limits.concurrency)
 
     async def generate(self, task: Task) -> Result:
@@ -104,7 +105,7 @@ class Station:
 
     async def _in_time(self, task: Task, deadline: float) -> Result:
         try:
-            async with asyncio.timeout_at(deadline + _GRACE_SECONDS):
+            async with asyncio.timeout_at(deadline + self._grace):
                 return await self.engine.generate(task, deadline)
         except TimeoutError as error:
             raise EngineFailed("no picture in time") from error
@@ -119,12 +120,15 @@ class EngineChain:
         timeout_seconds: float,
         limits: Mapping[str, Limits] | None = None,
         budget: Budget | None = None,
+        *,
         breaker: Callable[[], Breaker] = Breaker,
+        grace_seconds: float = _GRACE_SECONDS,
     ) -> None:
         """`timeout_seconds` is for the engines that `limits` does not name; `breaker` makes one for each engine."""
         usual = Limits(timeout_seconds)
         self._stations = [
-            Station(engine, (limits or {}).get(engine.name, usual), budget, breaker()) for engine in engines
+            Station(engine, (limits or {}).get(engine.name, usual), budget, breaker(), grace_seconds)
+            for engine in engines
         ]
 
     async def prepare(self) -> None:

@@ -19,6 +19,8 @@ MODEL = "/fal-ai/fashn/tryon/v1.6"
 _KEPT_SECONDS = 3600
 """Results are fetched at once, but a worker that is restarted needs them a while longer."""
 _LINKS = ("status_url", "response_url", "cancel_url")
+_TOLD = (400, 422, 500, 504)
+"""Statuses with which a run's own failure is told, if it has a type."""
 _REFUSED = ("content_policy_violation",)
 _UNREADABLE = ("image_load_error", "image_too_small", "image_too_large", "file_download_error", "unsupported_image")
 _NO_PERSON = ("face_detection_error", "pose_error", "PoseError")
@@ -73,8 +75,8 @@ class Fal(QueuedEngine):
         answer = await self.http.json("GET", _link(run, "response_url"), self._headers)
         if not answer.ok:
             error = _failure(answer)
-            # A result that is late is asked for again; one that says why there is none is the run's end.
-            if isinstance(error, TryAgain) and not _kinds(answer.data, answer.headers):
+            # A result that does not come is asked for again; one that says why there is none is the run's end.
+            if isinstance(error, TryAgain) and not (answer.status in _TOLD and _kinds(answer.data, answer.headers)):
                 raise error
             return Look(error=error)
         images = answer.data.get("images")
@@ -99,7 +101,7 @@ def _kinds(data: dict[str, Any], headers: Mapping[str, str] | None = None) -> li
 
 def _failure(answer: Answer) -> Exception:
     kinds = _kinds(answer.data, answer.headers)
-    if answer.status in (400, 422, 500, 504) and kinds:
+    if answer.status in _TOLD and kinds:
         return _meaning(kinds, f"HTTP {answer.status}", answer)
     return answer.refusal(" ".join(kinds))
 
