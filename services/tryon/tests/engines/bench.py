@@ -105,9 +105,9 @@ class Bench:
             await engine.close()
 
 
-def _fashn(bench: Bench, **more: Any) -> Engine:
-    unlimited = {"runs": RateLimit(1000, 1), "looks": RateLimit(100_000, 1)}
-    return Fashn(bench.http(), bench.key, bench.pace, **unlimited, **more)
+def _fashn(bench: Bench, return_base64: bool = True) -> Engine:
+    runs, looks = RateLimit(1000, 1), RateLimit(100_000, 1)
+    return Fashn(bench.http(), bench.key, bench.pace, return_base64=return_base64, runs=runs, looks=looks)
 
 
 def _vertex(bench: Bench) -> Engine:

@@ -42,7 +42,7 @@ async def test_makes_a_picture_with_the_models_words() -> None:
     pipeline = FakePipeline()
     engine = FashnVton(lambda: pipeline)
     await engine.prepare()
-    options = {"category": "onePieces", "garment_photo_type": "flatLay", "mode": "quality", "seed": 9}
+    options: dict[str, Any] = {"category": "onePieces", "garment_photo_type": "flatLay", "mode": "quality", "seed": 9}
     result = await engine.generate(Told().task(output_format="webp", **options), soon())
     assert result.content_type == "image/webp"
     [asked] = pipeline.asked
