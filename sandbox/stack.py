@@ -85,7 +85,7 @@ class Stack:
         log = self.data_dir / "logs" / f"{name}.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("ab") as output:
-            self.processes[name] = subprocess.Popen(  # noqa: S603 - the Procfile's own commands
+            self.processes[name] = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
             )
         self._write_pids()

@@ -6,6 +6,7 @@ from pathlib import Path
 from services.kit import client, database, server, tasks
 from services.kit.identity import ServiceTokens, UserTokens
 from services.kit.rpc import Access
+from services.kit.telemetry import log_context
 from services.tryon.engines.build import build_chain, limits_of
 from services.tryon.jobs import Jobs
 from services.tryon.peers import Billing, Media
@@ -26,6 +27,7 @@ async def compose(config: WorkerSettings, url: str) -> server.Service:
     runner = tasks.TaskRunner(url, concurrency=at_once + config.local_workers)
 
     async def work(payload: tasks.Payload) -> None:
+        log_context.set({"job_id": payload["job_id"]})
         await saga.run(payload["job_id"])
 
     runner.task(WORK_TASK, work)

@@ -133,11 +133,7 @@ class EngineChain:
 
     async def prepare(self) -> None:
         """Gets every engine ready. One that cannot be is told of, and tried again with each picture."""
-        for station in self._stations:
-            try:
-                await station.engine.prepare()
-            except EngineFailed:
-                log.exception("engine not ready", extra={"engine": station.engine.name})
+        await asyncio.gather(*(_prepare(station.engine) for station in self._stations))
 
     async def generate(
         self,
@@ -176,6 +172,13 @@ class EngineChain:
             await station.engine.close()
 
 
+async def _prepare(engine: Engine) -> None:
+    try:
+        await engine.prepare()
+    except EngineFailed:
+        log.exception("engine not ready", extra={"engine": engine.name})
+
+
 def _under(engine: str, remember: Callable[[ProviderRun], Awaitable[None]] | None) -> Callable[[str], Awaitable[None]]:
     async def note(provider_job_id: str) -> None:
         if remember:
@@ -185,6 +188,11 @@ def _under(engine: str, remember: Callable[[ProviderRun], Awaitable[None]] | Non
 
 
 def _tell(engine: str, error: EngineFailed) -> None:
-    # An unusable engine waits for somebody to act; the others mend themselves.
-    level = logging.ERROR if isinstance(error, EngineUnusable) else logging.WARNING
-    log.log(level, "engine failed", extra={"engine": engine, "error": repr(error)})
+    match error:
+        case NotTried():
+            log.info("engine not asked", extra={"engine": engine, "why": str(error)})
+        case EngineUnusable():
+            # It waits for somebody to act; the others mend themselves.
+            log.error("engine unusable", extra={"engine": engine, "error": str(error)})
+        case _:
+            log.warning("engine failed", extra={"engine": engine, "error": repr(error)})

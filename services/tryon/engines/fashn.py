@@ -30,6 +30,7 @@ class Fashn(QueuedEngine):
     """Virtual Try-On v1.6 at FASHN. There is no way to cancel a run there, or to delete one."""
 
     name = "fashn"
+    cancels = False
 
     def __init__(
         self,

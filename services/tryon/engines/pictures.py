@@ -3,7 +3,7 @@
 import io
 from dataclasses import dataclass, field
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from services.tryon.engines.base import EngineFailed, InputProblem, Result
 
@@ -39,7 +39,7 @@ def upload_of(data: bytes, which: str, ratio: float | None = None) -> Upload:
             if opened.width * opened.height > MOST_PIXELS:
                 raise ValueError("too large")
             opened.draft("RGB", (_UPLOAD_SIDE, _UPLOAD_SIDE))
-            picture = _opaque(ImageOps.exif_transpose(opened))
+            picture = _in_srgb(_opaque(ImageOps.exif_transpose(opened)))
     except Exception as error:
         message = "This file could not be read as a picture. Please use an undamaged JPEG, PNG or WebP file."
         raise InputProblem("IMAGE_UNREADABLE", message, which) from error
@@ -100,6 +100,18 @@ def _opaque(picture: Image.Image) -> Image.Image:
         layer = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
     return picture.convert("RGB")
+
+
+def _in_srgb(picture: Image.Image) -> Image.Image:
+    """Phones use wider colours, whose profile providers drop: what they return would look faded."""
+    profile = picture.info.get("icc_profile")
+    if not profile:
+        return picture
+    try:
+        found = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.profileToProfile(picture, found, ImageCms.createProfile("sRGB"), outputMode="RGB") or picture
+    except (ImageCms.PyCMSError, OSError):
+        return picture
 
 
 def _encoded(picture: Image.Image, output_format: str) -> bytes:

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from services.tryon.engines.base import EngineFailed, Options, Progress, Result, Task, TryAgain
+from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress, Result, Task, TryAgain
 from services.tryon.engines.http import ProviderHttp
 from services.tryon.engines.pace import Pace, Patience, persist
 from services.tryon.engines.pictures import Upload, result_of, upload_of
@@ -36,6 +37,8 @@ class QueuedEngine(ABC):
     name: str
     ratio: float | None = None
     """Width to height the provider works in, if it would distort other photos: they are padded to it and back."""
+    cancels = True
+    """Whether the provider lets a run be canceled."""
 
     def __init__(self, http: ProviderHttp, pace: Pace | None = None) -> None:
         self.http = http
@@ -80,7 +83,7 @@ class QueuedEngine(ABC):
             fresh = not run
             if fresh:
                 begin = self._patience(deadline, self._pace.tries)
-                run = await persist(lambda: self.begin(person, garment, task.options), begin)
+                run = await persist(lambda: self._begun(person, garment, task.options), begin)
             end = await self._over(run, task, deadline, fresh)
             if end.picture:
                 fetch = self._patience(deadline, self._pace.tries)
@@ -89,6 +92,17 @@ class QueuedEngine(ABC):
                 raise end.error or EngineFailed("a run ended with nothing")
             await between_runs.pause(end.error)
             run = ""
+
+    async def _begun(self, person: Upload, garment: Upload, options: Options) -> str:
+        """A new run. When nobody waits any more, its id is waited for a moment longer, to cancel it."""
+        begin = asyncio.create_task(self.begin(person, garment, options))
+        try:
+            return await asyncio.shield(begin)
+        except asyncio.CancelledError:
+            if self.cancels:
+                await self._abandon(begin)
+            begin.cancel()
+            raise
 
     async def _over(self, run: str, task: Task, deadline: float, fresh: bool) -> Look:
         """The end of a run; a run that nobody waits for any more is canceled."""
@@ -100,7 +114,7 @@ class QueuedEngine(ABC):
             over = True
         finally:
             if not over:
-                await self._abandon(run)
+                await self._abandon(_known(run))
         return end
 
     async def _watch(self, run: str, progress: Progress, deadline: float) -> Look:
@@ -112,10 +126,14 @@ class QueuedEngine(ABC):
             await progress(look.stage, look.done)
             await self._pace.clock.sleep(self._pace.poll)
 
-    async def _abandon(self, run: str) -> None:
-        with contextlib.suppress(EngineFailed, TimeoutError):
+    async def _abandon(self, run: Awaitable[str]) -> None:
+        with contextlib.suppress(EngineFailed, InputProblem, TimeoutError):
             async with asyncio.timeout(self._pace.cleanup):
-                await self.cancel(run)
+                await self.cancel(await run)
 
     def _patience(self, deadline: float, tries: int | None = None) -> Patience:
         return Patience(self._pace, deadline, tries)
+
+
+async def _known(run: str) -> str:
+    return run

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from services.tryon.engines.base import EngineFailed, InputProblem
 from services.tryon.engines.pictures import result_of, upload_of
@@ -65,3 +65,16 @@ def test_a_truncated_result_is_refused() -> None:
     person = upload_of(picture((300, 400), "tan"), "person")
     with pytest.raises(EngineFailed, match="not a picture"):
         result_of(picture((300, 400), "navy", "PNG")[:-40], "jpeg", person)
+
+
+def test_an_unusable_colour_profile_keeps_no_photo_from_being_used() -> None:
+    assert upload_of(picture((300, 300), "tan", icc_profile=b"not a profile"), "person").size == (300, 300)
+
+
+def test_colours_of_another_profile_become_the_usual_ones() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    assert upload_of(picture((300, 300), "tan", icc_profile=profile.tobytes()), "person").size == (300, 300)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    sent = opened(upload_of(picture((300, 300), "tan", icc_profile=srgb.tobytes()), "person").data)
+    assert "icc_profile" not in sent.info
+    assert sent.getpixel((9, 9)) == pytest.approx((210, 180, 140), abs=4)
