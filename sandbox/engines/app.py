@@ -11,7 +11,15 @@ from . import control, fal, fashn, files, replicate, vertex
 from .config import Config
 from .core import Sandbox
 
-_PROVIDERS = (fashn.PROVIDER, fal.PROVIDER, replicate.PROVIDER, vertex.PROVIDER, vertex.TOKENS, files.PROVIDER)
+_PROVIDERS = (
+    fashn.PROVIDER,
+    fal.PROVIDER,
+    fal.PLATFORM,
+    replicate.PROVIDER,
+    vertex.PROVIDER,
+    vertex.TOKENS,
+    files.PROVIDER,
+)
 
 
 def create_app(config: Config) -> Starlette:

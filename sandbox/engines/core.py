@@ -34,6 +34,7 @@ class Run:
     painting: asyncio.Task[bytes] = field(repr=False)
     looks: int = 0
     canceled: bool = False
+    deleted: bool = False
 
     @property
     def painted(self) -> bool:
@@ -72,7 +73,7 @@ class Sandbox:
     def find(self, provider: str, run_id: str) -> Run:
         """A run of the provider. Raises ApiError."""
         run = self.runs.get(run_id)
-        if run is None or run.provider != provider:
+        if run is None or run.provider != provider or run.deleted:
             raise ApiError(404, "NotFound", "There is no such run.")
         return run
 

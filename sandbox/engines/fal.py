@@ -56,6 +56,13 @@ async def _cancel(sandbox: Sandbox, request: Request) -> Response:
     return JSONResponse({"status": "CANCELLATION_REQUESTED"}, 202)
 
 
+async def _delete(sandbox: Sandbox, request: Request) -> Response:
+    run = sandbox.find("fal", request.path_params["id"])
+    run.deleted = True
+    link = f"{sandbox.config.base_url}/files/{run.id}"
+    return JSONResponse({"cdn_delete_results": [{"link": link, "exception": None}]})
+
+
 def _failure(sandbox: Sandbox, run: Run) -> ApiError | None:
     if problem := sandbox.problem(run):
         return ApiError(422, _PROBLEMS.get(problem.reason, "no_media_generated"), str(problem))
@@ -83,4 +90,10 @@ PROVIDER = Provider(
         Endpoint("cancel", "PUT", "/fal-ai/fashn/requests/{id}/cancel", _cancel),
         Endpoint("result", "GET", "/fal-ai/fashn/requests/{id}", _result),
     ),
+)
+PLATFORM = Provider(
+    name="fal",
+    authorized=lambda sandbox, value: value == f"Key {sandbox.config.api_key}-admin",
+    words=lambda error: {"error": {"type": error.name, "message": error.message}},
+    endpoints=(Endpoint("delete", "DELETE", "/v1/models/requests/{id}/payloads", _delete),),
 )

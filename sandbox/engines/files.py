@@ -14,7 +14,7 @@ async def _file(sandbox: Sandbox, request: Request) -> Response:
     if "authorization" in request.headers:
         sandbox.keys_at_files += 1
     run = sandbox.runs.get(request.path_params["id"])
-    if run is None or sandbox.phase(run) != "done":
+    if run is None or run.deleted or sandbox.phase(run) != "done":
         raise ApiError(404, "NotFound", "There is no such file.")
     return Response(sandbox.picture(run), media_type=f"image/{run.inputs.output_format}")
 

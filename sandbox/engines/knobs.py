@@ -10,7 +10,7 @@ from typing import Any
 from .errors import BadKnob
 
 PROVIDERS = ("fashn", "fal", "replicate", "vertex")
-STEPS = ("submit", "status", "result", "cancel", "file", "token")
+STEPS = ("submit", "status", "result", "cancel", "delete", "file", "token")
 KINDS = ("error", "hang", "cut", "garbage")
 PICTURES = ("good", "broken", "huge", "other_shape")
 

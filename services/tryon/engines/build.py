@@ -1,5 +1,7 @@
 """Makes the engines that the settings name."""
 
+from collections.abc import Callable
+
 from services.kit.database import Database
 from services.tryon.budgets import Budgets
 from services.tryon.engines.base import Engine
@@ -10,6 +12,7 @@ from services.tryon.engines.fashn_vton import FashnVton, open_pipeline
 from services.tryon.engines.http import ProviderHttp
 from services.tryon.engines.processes import LocalProcesses
 from services.tryon.engines.replicate import Replicate
+from services.tryon.engines.settings import FalSettings
 from services.tryon.settings import WorkerSettings
 
 
@@ -35,9 +38,7 @@ def _engine(name: str, config: WorkerSettings) -> Engine:
             key = own.api_key.get_secret_value()
             return Fashn(http(own.api_base), key, return_base64=own.return_base64, moderation=own.moderation)
         case "fal":
-            return Fal(
-                http(config.fal.api_base), config.fal.api_key.get_secret_value(), moderation=config.fal.moderation
-            )
+            return _fal(config.fal, http)
         case "replicate":
             at = config.replicate
             return Replicate(http(at.api_base), at.api_key.get_secret_value(), version=at.version)
@@ -47,6 +48,17 @@ def _engine(name: str, config: WorkerSettings) -> Engine:
             return FashnVton(open_pipeline(config.fashn_vton.weights_dir, config.fashn_vton.device))
         case _:
             return LocalProcesses(config.model_dir, config.local_workers, config.local_threads)
+
+
+def _fal(own: FalSettings, http: Callable[[str], ProviderHttp]) -> Engine:
+    admin_key = own.admin_key.get_secret_value()
+    return Fal(
+        http(own.api_base),
+        own.api_key.get_secret_value(),
+        moderation=own.moderation,
+        platform=http(own.platform_base) if admin_key else None,
+        admin_key=admin_key,
+    )
 
 
 def _vertex(config: WorkerSettings, http: ProviderHttp) -> Engine:

@@ -7,6 +7,7 @@ service, and it repeats requests without knowing of our deadline; the queue is t
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from services.tryon.engines.base import ContentRefused, EngineFailed, EngineUnusable, Options, TryAgain
 from services.tryon.engines.fashn import model_inputs, no_pose, unreadable
@@ -18,7 +19,7 @@ from services.tryon.engines.queued import QUEUED, WORKING, Look, QueuedEngine
 MODEL = "/fal-ai/fashn/tryon/v1.6"
 _KEPT_SECONDS = 3600
 """Results are fetched at once, but a worker that is restarted needs them a while longer."""
-_LINKS = ("status_url", "response_url", "cancel_url")
+_LINKS = ("request_id", "status_url", "response_url", "cancel_url")
 _TOLD = (400, 422, 500, 504)
 """Statuses with which a run's own failure is told, if it has a type."""
 _REFUSED = ("content_policy_violation",)
@@ -32,11 +33,21 @@ class Fal(QueuedEngine):
     name = "fal"
 
     def __init__(
-        self, http: ProviderHttp, api_key: str, pace: Pace | None = None, *, moderation: str = "permissive"
+        self,
+        http: ProviderHttp,
+        api_key: str,
+        pace: Pace | None = None,
+        *,
+        moderation: str = "permissive",
+        platform: ProviderHttp | None = None,
+        admin_key: str = "",
     ) -> None:
+        """With an admin key for the platform's API, results are deleted once they are here."""
         super().__init__(http, pace)
         self._headers = {"Authorization": f"Key {api_key}"}
         self._moderation = moderation
+        self._platform = platform
+        self._admin = {"Authorization": f"Key {admin_key}"}
 
     async def begin(self, person: Upload, garment: Upload, options: Options) -> str:
         """Queues a request; its run is the links that the queue gives, to be used as they are."""
@@ -70,6 +81,20 @@ class Fal(QueuedEngine):
     async def cancel(self, run: str) -> None:
         """PUT cancel_url."""
         await self.http.json("PUT", _link(run, "cancel_url"), self._headers)
+
+    async def forget(self, run: str) -> None:
+        """DELETE /v1/models/requests/{id}/payloads: pictures in and out."""
+        if self._platform:
+            path = f"/v1/models/requests/{quote(_link(run, 'request_id'), safe='')}/payloads"
+            answer = await self._platform.json("DELETE", path, self._admin)
+            if not answer.ok:
+                raise answer.refusal()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await super().close()
+        if self._platform:
+            await self._platform.close()
 
     async def _result(self, run: str) -> Look:
         answer = await self.http.json("GET", _link(run, "response_url"), self._headers)

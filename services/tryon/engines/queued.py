@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from services.tryon.engines.base import EngineFailed, InputProblem, Options, Pro
 from services.tryon.engines.http import ProviderHttp
 from services.tryon.engines.pace import Pace, Patience, persist
 from services.tryon.engines.pictures import Upload, result_of, upload_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,9 @@ class QueuedEngine(ABC):
     async def cancel(self, run: str) -> None:
         """Tells the provider that the run is not wanted any more. Raises EngineFailed."""
 
+    async def forget(self, run: str) -> None:  # noqa: B027 - not abstract: few providers can
+        """Deletes the run's result at the provider, now that it is here. Raises EngineFailed."""
+
     async def prepare(self) -> None:  # noqa: B027 - not abstract: there is nothing to get ready
         """Nothing needs to be ready."""
 
@@ -87,7 +93,9 @@ class QueuedEngine(ABC):
             end = await self._over(run, task, deadline, fresh)
             if end.picture:
                 fetch = self._patience(deadline, self._pace.tries)
-                return await persist(lambda: self.http.download(end.picture), fetch)  # noqa: B023 - called at once
+                data = await persist(lambda: self.http.download(end.picture), fetch)  # noqa: B023 - called at once
+                await self._forget(run)
+                return data
             if not isinstance(end.error, TryAgain):
                 raise end.error or EngineFailed("a run ended with nothing")
             await between_runs.pause(end.error)
@@ -130,6 +138,13 @@ class QueuedEngine(ABC):
         with contextlib.suppress(EngineFailed, InputProblem, TimeoutError):
             async with asyncio.timeout(self._pace.cleanup):
                 await self.cancel(await run)
+
+    async def _forget(self, run: str) -> None:
+        try:
+            async with asyncio.timeout(self._pace.cleanup):
+                await self.forget(run)
+        except (EngineFailed, TimeoutError) as error:
+            log.warning("a result stays at its provider", extra={"engine": self.name, "error": repr(error)})
 
     def _patience(self, deadline: float, tries: int | None = None) -> Patience:
         return Patience(self._pace, deadline, tries)

@@ -53,6 +53,9 @@ class FalSettings(KeyedSettings):
 
     api_base: str = "https://queue.fal.run"
     moderation: str = Field(default="permissive", pattern="^(conservative|permissive|none)$")
+    platform_base: str = "https://api.fal.ai"
+    admin_key: SecretStr = SecretStr("")
+    """A key with the scope to delete results; empty: they expire after an hour."""
 
 
 class ReplicateSettings(KeyedSettings):

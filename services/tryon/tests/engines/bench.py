@@ -35,8 +35,8 @@ def picture(size: tuple[int, int], colour: str, image_format: str = "JPEG", **mo
     return buffer.getvalue()
 
 
-PERSON = picture((360, 640), "tan")
-GARMENT = picture((300, 300), "navy")
+PERSON = picture((180, 320), "tan")
+GARMENT = picture((120, 120), "navy")
 
 
 @dataclass

@@ -1,12 +1,15 @@
 """What each provider's own words come to mean."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from sandbox.engines.inside import Inside
 from services.tryon.engines.base import ContentRefused, EngineFailed, EngineUnusable, InputProblem
-from services.tryon.tests.engines.bench import FAL, FASHN, REPLICATE, VERTEX, Adapter, Bench, Told, soon
+from services.tryon.engines.fal import Fal
+from services.tryon.tests.engines.bench import FAL, FASHN, KEY, REPLICATE, VERTEX, Adapter, Bench, Told, soon
 
 RUNS = [
     (FASHN, "ImageLoadError", InputProblem, 1),
@@ -101,3 +104,23 @@ async def test_limits_of_fashn_pass_by(name: str, inside: Inside, account: Path)
     await inside.fault("status", "error", status=429, name=name, count=3)
     async with Bench(FASHN, inside, account).engine() as engine:
         assert await engine.generate(Told().task(), soon())
+
+
+@asynccontextmanager
+async def deleting(bench: Bench, admin_key: str) -> AsyncIterator[Fal]:
+    """fal with a key for the platform's API."""
+    engine = Fal(bench.http(), KEY, bench.pace, platform=bench.http(), admin_key=admin_key)
+    yield engine
+    await engine.close()
+
+
+async def test_fal_deletes_a_result_once_it_is_here(inside: Inside, account: Path) -> None:
+    async with deleting(Bench(FAL, inside, account), "sandbox-admin") as engine:
+        await engine.generate(Told().task(), soon())
+    assert [run.deleted for run in inside.runs] == [True]
+
+
+async def test_a_result_that_cannot_be_deleted_is_a_picture_all_the_same(inside: Inside, account: Path) -> None:
+    async with deleting(Bench(FAL, inside, account), "wrong") as engine:
+        assert await engine.generate(Told().task(), soon())
+    assert [run.deleted for run in inside.runs] == [False]
