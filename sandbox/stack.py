@@ -164,7 +164,7 @@ class Stack:
             for service in SERVICES
         }
         result["billing"]["STRIPE_API_BASE"] = f"http://127.0.0.1:{self.ports['stripe']}"
-        result["worker"] = result["tryon"] | {"LISTEN": f"127.0.0.1:{self.ports['worker']}"}
+        result["worker"] = result["tryon"] | {"LISTEN": f"127.0.0.1:{self.ports['worker']}"} | _engines()
         result["stripe"] = base | self._stripe(values)
         result["gateway"] = base | self._gateway()
         return {name: variables | self.extra.get(name, {}) for name, variables in result.items()}
@@ -220,6 +220,12 @@ class Stack:
             counts = [int(line.rsplit(b" ", 1)[1]) for line in answer.read().splitlines()]
             return sum(counts) > 0
         return False
+
+
+def _engines() -> dict[str, str]:
+    """What whoever starts the stack says about engines other than the local one: their order, keys and limits."""
+    prefixes = ("FASHN_", "FAL_", "REPLICATE_", "VERTEX_", "GOOGLE_APPLICATION_CREDENTIALS")
+    return {name: value for name, value in os.environ.items() if name == "ENGINES" or name.startswith(prefixes)}
 
 
 def stop_leftovers(data_dir: Path) -> bool:

@@ -52,7 +52,8 @@ def _imports(file: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            package = file.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            found |= {".".join((*package, *filter(None, (node.module, alias.name)))) for alias in node.names}
     return found
 
 

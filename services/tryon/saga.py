@@ -6,7 +6,7 @@ one that was overtaken finds that its changes no longer apply.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from sqlmodel import col
 from services.kit import tasks
 from services.kit.client import PeerError
 from services.kit.database import Database
-from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress
+from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress, ProviderRun
 from services.tryon.engines.chain import EngineChain
 from services.tryon.errors import GenerationFailed, ImagesNotFound
 from services.tryon.jobs import JobRow, Jobs
@@ -106,9 +106,15 @@ class Saga:
                 self._media.read(job.user_id, job.person_image_id),
                 self._media.read(job.user_id, job.outfit_image_id),
             )
-            engine, result = await self._unless_ended(
-                job.id, self._engines.generate(person, garment, Options(**job.options), self._progress(job))
+            making = self._engines.generate(
+                person,
+                garment,
+                Options(**job.options),
+                self._progress(job),
+                ProviderRun(job.provider_engine, job.provider_job_id),
+                self._remember(job),
             )
+            engine, result = await self._unless_ended(job.id, making)
         except InputProblem as problem:
             return await self._fail(job, problem.reason, problem.message)
         except ImagesNotFound as error:
@@ -194,6 +200,14 @@ class Saga:
                 await self._jobs.change_now(job.id, owned, stage=stage, progress=int(done * 90))
 
         return tell
+
+    def _remember(self, job: JobRow) -> Callable[[ProviderRun], Awaitable[None]]:
+        """Writes down what a restart is to wait for. Raises Overtaken."""
+
+        async def remember(run: ProviderRun) -> None:
+            await self._step(job, provider_engine=run.engine, provider_job_id=run.id)
+
+        return remember
 
 
 def _failed(reason: str, message: str) -> dict[str, str]:

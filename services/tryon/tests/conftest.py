@@ -8,6 +8,7 @@ from services.kit import tasks
 from services.kit.database import Database, migrate
 from services.kit.ids import new_id
 from services.tryon.saga import WORK_TASK
+from services.tryon.tests.served import Tryon, serving
 from services.tryon.tests.shop import Shop
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -69,3 +70,17 @@ def live(shared_live: Shop) -> Shop:
     shared_live.engine.instead = None
     shared_live.billing.before_hold = shared_live.billing.after_hold = None
     return shared_live
+
+
+@pytest.fixture(scope="session")
+async def shared_tryon(shared_live: Shop) -> AsyncIterator[Tryon]:
+    """The working service on a channel."""
+    async with serving(shared_live) as running:
+        yield running
+
+
+@pytest.fixture
+def tryon(shared_tryon: Tryon, live: Shop) -> Tryon:
+    """The working service on a channel, its engine and billing as they usually are."""
+    assert shared_tryon.shop is live
+    return shared_tryon

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement
 from services.kit.client import PeerError
 from services.kit.errors import Unavailable, error_info_of, status_of
 from services.kit.ids import new_id
-from services.tryon.engines.base import Options, Progress, Result
+from services.tryon.engines.base import Options, Progress, Result, Task
 from services.tryon.engines.processes import LocalProcesses
 from services.tryon.errors import ImagesNotFound, InsufficientCredits
 from services.tryon.jobs import JobRow, Jobs
@@ -207,10 +207,10 @@ class FakeEngine:
         """Counts."""
         self.prepared += 1
 
-    async def generate(self, person: bytes, garment: bytes, options: Options, progress: Progress) -> Result:
+    async def generate(self, task: Task, deadline: float) -> Result:
         """The picture."""
-        self.calls.append((person, garment, options))
-        result = await self.instead(progress) if self.instead else None
+        self.calls.append((task.person, task.garment, task.options))
+        result = await self.instead(task.progress) if self.instead else None
         return result or Result(PICTURE, "image/jpeg")
 
     async def close(self) -> None:

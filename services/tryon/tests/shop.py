@@ -47,6 +47,13 @@ class Shop:
             max_queue=max_queue,
         )
 
+    def impatient(self) -> "Shop":
+        """The same shop, where a request waits a moment only."""
+        other = Shop(self.database, wait_seconds=0.3)
+        other.media.sources, other.media.results = self.media.sources, self.media.results
+        other.billing.credits, other.billing.holds = self.billing.credits, self.billing.holds
+        return other
+
     def request(self, user: str, key: str = "", **options: Any) -> Request:
         """A request with a photo and an outfit of the user."""
         return Request(self.media.add(user, "user"), self.media.add(user, "outfit"), Options(**options), key)

@@ -132,11 +132,8 @@ async def test_a_user_who_goes_while_the_credit_is_set_aside_leaves_no_hold(shop
 async def test_a_job_that_takes_too_long_is_answered_as_it_is_and_goes_on(live: Shop, user: str) -> None:
     gate = Gate()
     live.engine.instead = gate
-    impatient = Shop(live.database, wait_seconds=0.3)
-    impatient.media.sources, impatient.billing.holds = live.media.sources, live.billing.holds
-    impatient.billing.credits = live.billing.credits
     request = live.request(user, key="k")
-    job = await impatient.generation.generate(user, request)
+    job = await live.impatient().generation.generate(user, request)
     assert job.state in ("held", "running")
     await gate.arrived.wait()
     gate.open.set()
