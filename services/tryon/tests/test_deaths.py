@@ -87,7 +87,7 @@ async def test_a_worker_that_dies_over_a_failing_job_leaves_nothing(
 @pytest.mark.parametrize("first", range(PLACES["succeeds"]))
 async def test_workers_that_die_one_after_the_other_leave_all_or_nothing(shop: Shop, first: int) -> None:
     reached = 0
-    for second in range(first % 3, PLACES["succeeds"], 3):
+    for second in sorted({0, *range(first % 3, PLACES["succeeds"], 3)}):
         user = new_id()
         job = await shop.held(user)
         assert await one_run(shop, job, first, DEATHS["killed"])
