@@ -3,20 +3,18 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import email_validator
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from services.auth import audit
+from services.auth.addresses import checked_email, email_key
 from services.auth.devices import Device
 from services.auth.errors import (
     AccountDisabled,
     EmailInUse,
     InvalidCredentials,
-    InvalidEmail,
     UserAlreadyExists,
     WrongCurrentPassword,
 )
@@ -30,9 +28,6 @@ from services.kit import tasks
 from services.kit.database import Database
 from services.kit.errors import Unauthenticated
 from services.kit.ids import new_id
-
-# Shops try us out on .test and .local; whether mail arrives is not decided by a list of names.
-email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 FORGET_TASK = "forget_user"
 """Deletes a user's data at one other service. Payload: user_id, service."""
@@ -86,7 +81,7 @@ class Accounts:
         self, email: str, password: str, name: str | None, device: Device
     ) -> tuple[Account, Credentials]:
         """Opens an account and a session. Raises InvalidEmail, InvalidPassword, UserAlreadyExists."""
-        address = _checked_email(email)
+        address = checked_email(email)
         check_new_password(password)
         row = {
             "id": new_id(),
@@ -111,8 +106,9 @@ class Accounts:
 
         Unknown e-mail and wrong password take the same steps, and so the same time.
         """
-        key = email.strip().lower()
-        await self._throttle.count(LOGIN, account=key, address=device.address)
+        key = email_key(email)
+        account = key or email
+        await self._throttle.count(LOGIN, account=account, address=device.address)
         async with self._database.read() as connection:
             user = (await connection.execute(select(User).where(col(User.email_key) == key))).first()
         if not await self._passwords.verify(password, user.password_hash if user else None) or user is None:
@@ -122,12 +118,15 @@ class Accounts:
         if user.disabled_at is not None:
             raise AccountDisabled("This account is disabled. Please contact our support.")
         better = await self._passwords.hash(password) if self._passwords.outdated(user.password_hash) else None
-        async with self._database.transaction() as connection:
-            credentials = await self._sessions.open(connection, user.id, device)
-            await self._throttle.take_back(connection, LOGIN, account=key, address=device.address)
-            if better:
-                await _keep_hash(connection, user, better)
-            await audit.note(connection, "logged_in", user.id, credentials.session_id, device)
+        try:
+            async with self._database.transaction() as connection:
+                credentials = await self._sessions.open(connection, user.id, device)
+                await self._throttle.take_back(connection, LOGIN, account=account, address=device.address)
+                if better:
+                    await _keep_hash(connection, user, better)
+                await audit.note(connection, "logged_in", user.id, credentials.session_id, device)
+        except IntegrityError as error:  # deleted meanwhile
+            raise InvalidCredentials("Invalid credentials") from error
         return _account(user), credentials
 
     async def profile(self, user_id: str, session_id: str) -> Account:
@@ -151,7 +150,8 @@ class Accounts:
         async with self._database.transaction() as connection:
             if change.name and change.name != user.name:
                 renamed = update(User).where(col(User.id) == user_id).values(name=change.name).returning(User)
-                user = (await connection.execute(renamed)).one()
+                if (user := (await connection.execute(renamed)).first()) is None:
+                    raise Unauthenticated("Invalid or expired token")
             if password_hash:
                 await self._change_password(connection, user, session_id, password_hash, device)
             if address:
@@ -171,9 +171,10 @@ class Accounts:
         await self.remove(user_id, actor="user")
 
     async def remove(self, user_id: str, actor: str) -> None:
-        """Deletes an account without asking anybody."""
+        """Deletes an account without asking anybody. Raises Unauthenticated when somebody else just did."""
         async with self._database.transaction() as connection:
-            await connection.execute(delete(User).where(col(User.id) == user_id))
+            if not (await connection.execute(delete(User).where(col(User.id) == user_id))).rowcount:
+                raise Unauthenticated("Invalid or expired token")
             for service in self._holders:
                 payload = {"user_id": user_id, "service": service}
                 for delay in FORGET_AFTER:
@@ -183,7 +184,7 @@ class Accounts:
 
     async def _new_address(self, user: Row[User], change: ProfileChange) -> str | None:
         """The address to change to, if it is another one. Raises InvalidEmail, EmailInUse."""
-        if not change.email or (address := _checked_email(change.email)) == user.email:
+        if not change.email or (address := checked_email(change.email)) == user.email:
             return None
         others = select(col(User.id)).where(col(User.email_key) == address.lower(), col(User.id) != user.id)
         async with self._database.read() as connection:
@@ -222,13 +223,6 @@ class Accounts:
         if user is None:
             raise Unauthenticated("Invalid or expired token")
         return user
-
-
-def _checked_email(email: str) -> str:
-    try:
-        return validate_email(email.strip(), check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        raise InvalidEmail("Please enter a valid email address") from error
 
 
 async def _keep_hash(connection: AsyncConnection, user: Row[User], password_hash: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Row, func, or_, select, update
 from sqlmodel import col
 
 from services.auth import audit
+from services.auth.addresses import email_key
 from services.auth.models import Session, User
 from services.auth.parts import Parts, build
 from services.auth.settings import Settings
@@ -75,7 +76,7 @@ async def _do(parts: Parts, command: str, user: Row[User]) -> None:
 
 
 async def _find(db: database.Database, wanted: str) -> Row[User] | None:
-    statement = select(User).where(or_(col(User.id) == wanted, col(User.email_key) == wanted.strip().lower()))
+    statement = select(User).where(or_(col(User.id) == wanted, col(User.email_key) == email_key(wanted)))
     async with db.read() as connection:
         return (await connection.execute(statement)).first()
 

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from services.auth import audit
+from services.auth.addresses import email_key
 from services.auth.devices import Device
 from services.auth.errors import EmailInUse
 from services.auth.links import Links, notify
@@ -43,7 +44,7 @@ class Recovery:
         """
         await self._throttle.count(FORGOT, address=device.address)
         async with self._database.transaction() as connection:
-            await tasks.enqueue(connection, FORGOT_TASK, {"email": email.strip().lower()[:320]})
+            await tasks.enqueue(connection, FORGOT_TASK, {"email": email_key(email) or ""})
 
     async def mail_reset(self, payload: tasks.Payload) -> None:
         """Does what `forgot` has enqueued."""
