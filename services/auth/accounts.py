@@ -150,8 +150,9 @@ class Accounts:
         async with self._database.transaction() as connection:
             if change.name and change.name != user.name:
                 renamed = update(User).where(col(User.id) == user_id).values(name=change.name).returning(User)
-                if (user := (await connection.execute(renamed)).first()) is None:
+                if (changed := (await connection.execute(renamed)).first()) is None:
                     raise Unauthenticated("Invalid or expired token")
+                user = changed
             if password_hash:
                 await self._change_password(connection, user, session_id, password_hash, device)
             if address:
