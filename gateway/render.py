@@ -17,6 +17,8 @@ DEFAULTS = {
     "TOKEN_ISSUER": "drape",
     "DESCRIPTORS": "gen/drape.binpb",
     "JWKS_SOCKET": "drape-jwks",
+    # How long the keys of access tokens are kept before they are fetched again.
+    "JWKS_SECONDS": "60",
     # How many proxies in front of the gateway add to X-Forwarded-For.
     "TRUSTED_HOPS": "0",
     "AUTH_HOST": "auth",

@@ -67,7 +67,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _welcome(stack: Stack, seconds: float, person: Path, outfit: Path) -> str:
     template = (Path(__file__).parent / "welcome.txt").read_text()
     values = {"URL": stack.url, "SECONDS": f"{seconds:.1f}", "LOGS": _short(stack.data_dir / "logs")}
-    values |= {"PERSON": _short(person), "OUTFIT": _short(outfit)}
+    values |= {"PERSON": _short(person), "OUTFIT": _short(outfit), "INBOX": f"http://localhost:{stack.ports['mail']}/"}
     for name, value in values.items():
         template = template.replace(f"@{name}@", value)
     return template if shutil.which("curl") else template + "\n(curl is not installed here: apt install curl)\n"

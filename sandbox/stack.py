@@ -33,6 +33,8 @@ DEFAULT_PORTS = {
     "billing": 50054,
     "worker": 50055,
     "stripe": 4242,
+    "mail": 8025,
+    "smtp": 2525,
 }
 _STOP_SECONDS = 25
 
@@ -123,6 +125,10 @@ class Stack:
         self.processes.clear()
         self._pid_file.unlink(missing_ok=True)
 
+    def environment(self, name: str) -> dict[str, str]:
+        """The variables of a process, for a command that is to run beside it."""
+        return self._environments()[name]
+
     @property
     def _pid_file(self) -> Path:
         return self.data_dir / "pids.json"
@@ -164,6 +170,8 @@ class Stack:
             for service in SERVICES
         }
         result["billing"]["STRIPE_API_BASE"] = f"http://127.0.0.1:{self.ports['stripe']}"
+        result["auth"]["SMTP_URL"] = os.environ.get("SMTP_URL", f"smtp://127.0.0.1:{self.ports['smtp']}")
+        result["mail"] = base | {"SMTP_PORT": str(self.ports["smtp"]), "MAIL_PORT": str(self.ports["mail"])}
         result["worker"] = result["tryon"] | {"LISTEN": f"127.0.0.1:{self.ports['worker']}"} | _engines()
         result["stripe"] = base | self._stripe(values)
         result["gateway"] = base | self._gateway()

@@ -9,13 +9,14 @@ from services.billing.payments import Payments
 from services.billing.settings import Settings
 from services.billing.webhooks import PROCESS_TASK, Webhooks
 from services.kit import client, database, server, tasks, user_data
-from services.kit.identity import ServiceTokens, UserTokens
+from services.kit.identity import ServiceTokens
 from services.kit.rpc import Access
 
 
 async def compose(config: Settings, url: str) -> server.Service:
     """Puts the service together."""
     db = database.Database(url, config.database_pool)
+    tokens = ServiceTokens("billing", config.service_private_key.get_secret_value(), config.service_public_keys)
     goods = catalog.load()
     ledger = Ledger(db, goods.signup_credits)
     payments = Payments(
@@ -34,7 +35,7 @@ async def compose(config: Settings, url: str) -> server.Service:
 
     runner.task(PROCESS_TASK, process)
     runner.every("* * * * *", "expire_holds", ledger.expire_due)
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD])
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD])
 
     async def close() -> None:
         await auth.close()
@@ -50,8 +51,8 @@ async def compose(config: Settings, url: str) -> server.Service:
         listen=config.listen,
         drain_seconds=config.drain_seconds,
         access=Access(public=servicer.PUBLIC, internal=servicer.INTERNAL | user_data.INTERNAL),
-        users=UserTokens(client.fetch_keys(auth), config.token_issuer),
-        tokens=ServiceTokens("billing", config.service_private_key.get_secret_value(), config.service_public_keys),
+        users=client.user_tokens(auth, tokens, config.token_issuer),
+        tokens=tokens,
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],
         background=(runner.run,),
         ready=db.ready,

@@ -16,7 +16,7 @@ from grpc_status import rpc_status
 
 from services.kit.errors import Invalid, ServiceError, Unauthenticated, Unavailable, http_status_of, status_of
 from services.kit.http import STATUS_KEY, metadata_of
-from services.kit.identity import Caller, ServiceTokens, UserTokens, set_caller, tokens_in
+from services.kit.identity import Caller, ServiceTokens, UserTokens, caller_or_none, set_caller, tokens_in
 from services.kit.telemetry import log_context
 
 log = logging.getLogger("rpc")
@@ -67,12 +67,13 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         async def unary(request: Any, context: Context) -> Any:
             async with self._scope(method, context):
                 _validate(request)
-                return await behavior(request, context)
+                return await behavior(self._while_signed_in(request), context)
 
         async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
             async with self._scope(method, context):
                 _validate(request)
-                async for answer in behavior(request, context):
+                async for answer in behavior(self._while_signed_in(request), context):
+                    self._check_still_signed_in()
                     yield answer
 
         return make(
@@ -80,6 +81,19 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
+
+    def _while_signed_in(self, request: Any) -> Any:
+        """The request; a stream of messages breaks off when its sender's session ends meanwhile."""
+        return self._checked(request) if hasattr(request, "__aiter__") else request
+
+    async def _checked(self, messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        async for message in messages:
+            yield message
+        self._check_still_signed_in()
+
+    def _check_still_signed_in(self) -> None:
+        if (found := caller_or_none()) and self._users.has_ended(found):
+            raise Unauthenticated("Invalid or expired token")
 
     @asynccontextmanager
     async def _scope(self, method: str, context: Context) -> AsyncIterator[None]:

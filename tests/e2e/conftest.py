@@ -18,7 +18,7 @@ from tests.e2e.fitting import GENERATE, KEY, TryOn, bring
 from tests.e2e.stripe import Stripe
 
 # The tests are about what is around bcrypt, and ask faster than any person.
-SETTINGS = {"auth": {"BCRYPT_COST": "4"}, "gateway": {"RATE_LIMIT": "off"}}
+SETTINGS = {"auth": {"BCRYPT_COST": "4", "THROTTLE": "off"}, "gateway": {"RATE_LIMIT": "off"}}
 
 
 @pytest.fixture(scope="session")
