@@ -25,12 +25,14 @@ class InvalidEmail(InvalidArgument):
     """It is not an e-mail address."""
 
     reason = "INVALID_EMAIL"
+    field = "email"
 
 
 class InvalidPassword(InvalidArgument):
     """A new password is too short or too long."""
 
     reason = "INVALID_PASSWORD"
+    field = "password"
 
 
 class InvalidCredentials(Unauthenticated):

@@ -58,6 +58,7 @@ class InvalidPlan(InvalidArgument):
     """Nothing of that name is sold."""
 
     reason = "INVALID_PLAN"
+    field = "plan"
 
 
 class IdempotencyKeyReused(ServiceError):

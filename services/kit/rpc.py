@@ -15,7 +15,7 @@ from grpc import StatusCode
 from grpc_status import rpc_status
 
 from services.kit.errors import Invalid, ServiceError, Unauthenticated, Unavailable, http_status_of, status_of
-from services.kit.http import STATUS_KEY, metadata_of
+from services.kit.http import NO_STORE, STATUS_KEY, metadata_of
 from services.kit.identity import Caller, ServiceTokens, UserTokens, caller_or_none, set_caller, tokens_in
 from services.kit.telemetry import log_context
 
@@ -148,13 +148,13 @@ def _validate(request: object) -> None:
 
 async def _abort(context: Context, error: ServiceError) -> NoReturn:
     status = rpc_status.to_status(status_of(error))
-    headers: list[tuple[str, str]] = []
+    # An error may tell of a session or of credits, and none is worth keeping.
+    headers: list[tuple[str, str]] = [NO_STORE]
     if error.http_status not in (None, http_status_of(error.code)):
         headers.append((STATUS_KEY, str(error.http_status)))
     if error.retry_after is not None:
         headers.append(("retry-after", str(error.retry_after)))
-    if headers:
-        await _send_headers(context, headers)
+    await _send_headers(context, headers)
     await context.abort_with_status(status)
     raise AssertionError("abort has returned")
 

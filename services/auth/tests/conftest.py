@@ -8,7 +8,7 @@ from services.auth.accounts import Accounts
 from services.auth.keys import Keys
 from services.auth.passwords import Passwords
 from services.auth.sessions import SessionLimits, Sessions
-from services.auth.tests.people import HOLDERS, People
+from services.auth.tests.people import People, make_accounts
 from services.auth.tests.service import KEY_SECRET, Auth, Billing, running
 from services.kit import tasks
 from services.kit.database import Database, migrate
@@ -60,7 +60,7 @@ def passwords() -> Passwords:
 @pytest.fixture(scope="session")
 def accounts(database: Database, passwords: Passwords, sessions: Sessions) -> Accounts:
     """Accounts whose data three other services hold."""
-    return Accounts(database, passwords, sessions, HOLDERS)
+    return make_accounts(database, passwords, sessions)
 
 
 @pytest.fixture

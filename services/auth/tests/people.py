@@ -1,18 +1,33 @@
 """Persons with accounts."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
 
 from services.auth.accounts import Account, Accounts
-from services.auth.sessions import Credentials, Device
+from services.auth.devices import Device
+from services.auth.links import Links
+from services.auth.passwords import Passwords
+from services.auth.sessions import Credentials, Sessions
+from services.auth.throttling import Throttle, ThrottleLimits
 from services.kit.database import Database
 from services.kit.ids import new_id
 
 HOLDERS = ("media", "tryon", "billing")
 PASSWORD = "correct horse battery"
 PHONE = Device("Phone/1.0", "192.0.2.1")
+
+
+def make_accounts(
+    database: Database, passwords: Passwords, sessions: Sessions, holders: tuple[str, ...] = HOLDERS
+) -> Accounts:
+    """Accounts that nobody is kept from trying."""
+    throttle = Throttle(database, b"throttle", ThrottleLimits(enabled=False))
+    day = timedelta(days=1)
+    links = Links(database, b"links", {"verify": day, "change": day, "reset": day})
+    return Accounts(database, passwords, sessions, throttle, links, holders)
 
 
 def new_email() -> str:

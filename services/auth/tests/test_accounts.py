@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from services.auth.accounts import Accounts
+from services.auth.devices import Device
 from services.auth.errors import InvalidCredentials, InvalidEmail, InvalidPassword, UserAlreadyExists
 from services.auth.passwords import Passwords
-from services.auth.sessions import Device, Sessions
-from services.auth.tests.people import HOLDERS, PASSWORD, PHONE, People, new_email
+from services.auth.sessions import Sessions
+from services.auth.tests.people import PASSWORD, PHONE, People, make_accounts, new_email
 from services.kit.database import Database
 from services.kit.errors import InvalidArgument, Unauthenticated
 from services.kit.ids import new_id
@@ -147,7 +147,7 @@ async def test_a_password_is_verified_even_when_nobody_has_the_email(
     database: Database, sessions: Sessions, email: str
 ) -> None:
     passwords = Watched()
-    accounts = Accounts(database, passwords, sessions, HOLDERS)
+    accounts = make_accounts(database, passwords, sessions)
     with pytest.raises(InvalidCredentials):
         await accounts.login(email, PASSWORD, PHONE)
     assert passwords.verified == [(PASSWORD, False)]

@@ -11,7 +11,7 @@ from services.auth.accounts import FORGET_TASK, Accounts, ProfileChange
 from services.auth.errors import InvalidCredentials, InvalidSession, WrongCurrentPassword
 from services.auth.passwords import Passwords
 from services.auth.sessions import Sessions
-from services.auth.tests.people import HOLDERS, PASSWORD, PHONE, People, Person, new_email
+from services.auth.tests.people import HOLDERS, PASSWORD, PHONE, People, Person, make_accounts, new_email
 from services.kit.database import Database
 from services.kit.errors import Unauthenticated
 
@@ -55,7 +55,7 @@ async def test_a_deletion_that_cannot_tell_every_holder_does_not_happen(
     database: Database, passwords: Passwords, sessions: Sessions, people: People, person: Person
 ) -> None:
     no_name = cast("str", object())
-    accounts = Accounts(database, passwords, sessions, ("media", no_name))
+    accounts = make_accounts(database, passwords, sessions, ("media", no_name))
     with pytest.raises(TypeError):
         await accounts.delete(*person.ids, PASSWORD)
     assert await forgetting(people, person.account.id) == []
@@ -114,7 +114,7 @@ async def test_an_account_deleted_while_its_password_is_verified_is_nobodys(
     person: Person,
     use: Callable[[Accounts, Person], Awaitable[object]],
 ) -> None:
-    slow = Accounts(database, Meanwhile(accounts, person), sessions, HOLDERS)
+    slow = make_accounts(database, Meanwhile(accounts, person), sessions)
     with pytest.raises(Unauthenticated):
         await use(slow, person)
     assert await people.sessions_of(person.account.id) == []

@@ -54,8 +54,8 @@ async def test_replicas_that_start_at_once_make_one_key(database_url: Callable[[
 async def test_a_key_lies_encrypted_in_the_database(database: Database, keys: Keys) -> None:
     async with database.read() as connection:
         [sealed] = (await connection.execute(text("SELECT private_key FROM signing_keys"))).scalars()
-    for private in keys._keys.values():
-        assert private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()) not in sealed
+    for key in keys._keys:
+        assert key.private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()) not in sealed
     assert len(sealed) > 32
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import jwt
@@ -68,6 +69,20 @@ async def test_20_refreshes_at_once_give_one_lineage(sessions: Sessions, people:
     assert len({credentials.refresh_token for credentials in given}) == 1
     assert len(await people.sessions_of(person.account.id)) == 1
     assert (await sessions.refresh(given[0].refresh_token)).session_id == person.credentials.session_id
+
+
+async def test_a_late_refresh_does_not_turn_a_session_back(sessions: Sessions, people: People) -> None:
+    for _ in range(10):
+        person = await people.join()
+        late = [asyncio.create_task(sessions.refresh(person.credentials.refresh_token)) for _ in range(10)]
+        newest = person.credentials.refresh_token
+        # Whoever comes too late shows an old token, which may end the session: nobody is refused before that.
+        with suppress(InvalidSession):
+            for _ in range(2):
+                newest = (await sessions.refresh(newest)).refresh_token
+        await asyncio.gather(*late, return_exceptions=True)
+        if await people.sessions_of(person.account.id):
+            assert (await sessions.refresh(newest)).session_id == person.credentials.session_id
 
 
 async def test_the_parent_gives_the_same_child_within_the_grace_window(sessions: Sessions, person: Person) -> None:

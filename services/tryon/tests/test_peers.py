@@ -49,6 +49,9 @@ class Others(ledger_pb2_grpc.LedgerServiceServicer, image_store_pb2_grpc.ImageSt
             raise self.refuse
         return answer
 
+    async def GetAccount(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return self._answer(request, context, ledger_pb2.GetAccountResponse(credits=5))
+
     async def HoldCredits(self, request: Any, context: Any) -> Any:  # noqa: N802
         return self._answer(request, context, ledger_pb2.HoldCreditsResponse(credits=4))
 

@@ -13,12 +13,15 @@ from PIL import Image
 from skimage import data
 
 from services.kit.tests.waiting import eventually
-from services.tryon.engines.base import EngineFailed, InputProblem, Options
+from services.tryon.engines.base import EngineFailed, InputProblem, Options, Task
 from services.tryon.engines.processes import LocalProcesses
 from services.tryon.tests.engine.conftest import model_dir
 from services.tryon.tests.engine.drawings import tshirt
 
 __all__ = ["model_dir"]
+
+NO_HURRY = float("inf")
+"""A deadline that never comes."""
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +58,6 @@ def workers() -> list[psutil.Process]:
     return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
 
 
-async def ignore(_stage: str, _done: float) -> None:
-    """Hears of no progress."""
-
-
 async def test_a_picture_is_made_and_its_progress_told(
     processes: LocalProcesses, person: bytes, garment: bytes
 ) -> None:
@@ -67,7 +66,7 @@ async def test_a_picture_is_made_and_its_progress_told(
     async def tell(stage: str, done: float) -> None:
         told.append((stage, done))
 
-    result = await processes.generate(person, garment, Options(output_format="png"), tell)
+    result = await processes.generate(Task(person, garment, Options(output_format="png"), tell), NO_HURRY)
     assert Image.open(io.BytesIO(result.data)).size == (440, 512)
     assert (result.content_type, result.score is not None) == ("image/png", True)
 
@@ -83,7 +82,7 @@ async def test_a_picture_is_made_and_its_progress_told(
 async def test_problems_come_out_of_the_process_as_they_went_in(processes: LocalProcesses, garment: bytes) -> None:
     nobody = encoded(Image.new("RGB", (512, 512), "gray"))
     with pytest.raises(InputProblem) as problem:
-        await processes.generate(nobody, garment, Options(), ignore)
+        await processes.generate(Task(nobody, garment), NO_HURRY)
     assert (problem.value.which, problem.value.reason.isupper()) == ("person", True)
     (found,) = await processes.check(nobody, None)
     assert (found.reason, found.message, found.which) == (
@@ -101,7 +100,7 @@ async def test_a_killed_process_fails_its_picture_and_the_next_is_made_by_anothe
     async def tell(_stage: str, _done: float) -> None:
         at_work.set()
 
-    making = [asyncio.create_task(processes.generate(person, garment, Options(), tell)) for _ in range(2)]
+    making = [asyncio.create_task(processes.generate(Task(person, garment, progress=tell), NO_HURRY)) for _ in range(2)]
     await asyncio.wait_for(at_work.wait(), 30)
     for worker in workers():
         os.kill(worker.pid, signal.SIGKILL)
@@ -120,7 +119,7 @@ async def test_a_picture_that_nobody_waits_for_is_not_made_to_the_end(
         told.append(done)
         at_work.set()
 
-    making = asyncio.create_task(processes.generate(person, garment, Options(), tell))
+    making = asyncio.create_task(processes.generate(Task(person, garment, progress=tell), NO_HURRY))
     await asyncio.wait_for(at_work.wait(), 30)
     making.cancel()
     await asyncio.gather(making, return_exceptions=True)

@@ -53,8 +53,12 @@ def test_an_unknown_email_and_a_wrong_password_get_the_same_answer(browser: Brow
 
 
 def test_a_forgotten_password_gives_the_same_answer_in_the_same_time(browser: Browser, user: Browser) -> None:
-    known = lambda: browser.post(FORGOT, json={"email": user.email})  # noqa: E731
-    unknown = lambda: browser.post(FORGOT, json={"email": _nobody()})  # noqa: E731
+    def known() -> httpx.Response:
+        return browser.post(FORGOT, json={"email": user.email})
+
+    def unknown() -> httpx.Response:
+        return browser.post(FORGOT, json={"email": _nobody()})
+
     assert (known().status_code, known().content) == (unknown().status_code, unknown().content)
     assert any(_alike(known, unknown) for _ in range(3))
 

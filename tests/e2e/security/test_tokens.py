@@ -5,7 +5,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import httpx
@@ -43,7 +43,7 @@ FORGERIES = (
     "a service's token",
     "refresh token",
 )
-DIRECT: dict[str, Callable[[grpc.Channel], Any]] = {
+DIRECT: dict[str, Callable[[Any], Any]] = {
     "auth": lambda channel: (auth_pb2_grpc.AuthServiceStub(channel).GetProfile, auth_pb2.GetProfileRequest()),
     "media": lambda channel: (media_pb2_grpc.MediaServiceStub(channel).ListImages, media_pb2.ListImagesRequest()),
     "tryon": lambda channel: (tryon_pb2_grpc.TryonServiceStub(channel).ListJobs, tryon_pb2.ListJobsRequest()),
@@ -154,7 +154,7 @@ def test_the_list_of_ended_sessions_is_for_services_only(stack: Stack, user: Bro
         "auth itself": _service_tokens(stack, "auth").sign("auth", ""),
     }[caller]
     with grpc.insecure_channel(f"127.0.0.1:{stack.ports['auth']}") as channel:
-        stub = revocation_pb2_grpc.RevocationServiceStub(channel)
+        stub = revocation_pb2_grpc.RevocationServiceStub(cast("Any", channel))
         with pytest.raises(grpc.RpcError) as refused:
             stub.ListRevokedSessions(
                 revocation_pb2.ListRevokedSessionsRequest(),
