@@ -148,13 +148,14 @@ def _validate(request: object) -> None:
 
 async def _abort(context: Context, error: ServiceError) -> NoReturn:
     status = rpc_status.to_status(status_of(error))
-    # An error may tell of a session or of credits, and none is worth keeping.
-    headers: list[tuple[str, str]] = [NO_STORE]
+    headers: list[tuple[str, str]] = []
     if error.http_status not in (None, http_status_of(error.code)):
         headers.append((STATUS_KEY, str(error.http_status)))
     if error.retry_after is not None:
         headers.append(("retry-after", str(error.retry_after)))
-    await _send_headers(context, headers)
+    if headers:
+        # Only then: a caller retries no call that has begun to answer, and headers are a beginning (gRFC A6).
+        await _send_headers(context, [NO_STORE, *headers])
     await context.abort_with_status(status)
     raise AssertionError("abort has returned")
 

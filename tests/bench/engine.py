@@ -28,7 +28,7 @@ Pairs = list[tuple[str, bytes, bytes]]
 
 
 def _drawn_pairs() -> Pairs:
-    astronaut = Pillow.fromarray(np.asarray(data.astronaut()))  # type: ignore[no-untyped-call]
+    astronaut = Pillow.fromarray(np.asarray(data.astronaut()))
     buffer = io.BytesIO()
     astronaut.crop((64, 0, 448, 512)).resize((768, 1024), Pillow.Resampling.LANCZOS).save(buffer, "JPEG")
     return [(name, buffer.getvalue(), draw()) for name, draw in OUTFITS.items()]

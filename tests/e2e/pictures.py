@@ -21,13 +21,13 @@ SKY = (310, 20, 430, 120)
 def person() -> bytes:
     """A photo of a person, a JPEG of PERSON_SIZE."""
     width, height = PERSON_SIZE
-    return _encoded(Image.fromarray(samples.astronaut()[:height, :width]), "JPEG")  # type: ignore[no-untyped-call]
+    return _encoded(Image.fromarray(samples.astronaut()[:height, :width]), "JPEG")
 
 
 @cache
 def landscape() -> bytes:
     """A photo that shows nobody."""
-    return _encoded(Image.fromarray(samples.coffee()), "JPEG")  # type: ignore[no-untyped-call]
+    return _encoded(Image.fromarray(samples.coffee()), "JPEG")
 
 
 @cache

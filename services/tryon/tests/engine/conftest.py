@@ -58,7 +58,7 @@ def engine(model_dir: Path) -> LocalEngine:
 @pytest.fixture(scope="session")
 def astronaut() -> Image:
     """Eileen Collins, NASA, public domain: a half body in a bulky suit, hips outside the picture."""
-    return np.asarray(data.astronaut())  # type: ignore[no-untyped-call]
+    return np.asarray(data.astronaut())
 
 
 @pytest.fixture(scope="session")
