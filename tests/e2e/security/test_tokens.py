@@ -104,7 +104,7 @@ def _service_tokens(stack: Stack, name: str) -> ServiceTokens:
 def _ask(stack: Stack, service: str, token: str, method: str = "") -> grpc.StatusCode:
     """What the service answers to an empty message, asked past the gateway."""
     with grpc.insecure_channel(f"127.0.0.1:{stack.ports[service]}") as channel:
-        call = channel.unary_unary(method or DIRECT[service])
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method or DIRECT[service])
         try:
             call(b"", metadata=(("authorization", f"Bearer {token}"),), timeout=10)
         except grpc.RpcError as error:
