@@ -212,10 +212,15 @@ class Gallery:
                 await connection.execute(insert(Blob).values(blob))
             address = await self._blobs.put(blob["location"], picture.data)
         # Together, for a live blob without an image would stay for ever.
-        async with self._database.transaction() as connection:
-            if blob_id is None:
-                blob_id = await self._enliven(connection, blob, address)
-            return await self._add_image(connection, _image_row(user_id, blob_id, kind, metadata, key))
+        try:
+            async with self._database.transaction() as connection:
+                if blob_id is None:
+                    blob_id = await self._enliven(connection, blob, address)
+                return await self._add_image(connection, _image_row(user_id, blob_id, kind, metadata, key))
+        except ImageNotFound:
+            # The sweep of a deleted account may have come and gone before the bytes were there.
+            await self._blobs.delete(blob["location"])
+            raise
 
     async def _live_blob(self, user_id: str, sha256: str) -> str | None:
         statement = select(col(Blob.id)).where(

@@ -38,8 +38,12 @@ def _nobody() -> str:
 
 
 def test_an_unknown_email_and_a_wrong_password_take_the_same_time(browser: Browser, user: Browser) -> None:
-    known = lambda: login(browser, user.email, "wrong password")  # noqa: E731
-    unknown = lambda: login(browser, _nobody(), "wrong password")  # noqa: E731
+    def known() -> httpx.Response:
+        return login(browser, user.email, "wrong password")
+
+    def unknown() -> httpx.Response:
+        return login(browser, _nobody(), "wrong password")
+
     # A machine that does other work may spoil one measurement; a real difference spoils each of them.
     assert any(_alike(known, unknown) for _ in range(3))
 
