@@ -101,9 +101,7 @@ async def running_sandbox() -> AsyncIterator[StripeSandbox]:
             def make(url: str) -> Starlette:
                 hook_url = f"{receiver}/hook"
                 return create_app(
-                    Config(
-                        public_url=url, secret_key=SECRET_KEY, webhook_url=hook_url, webhook_secret=WEBHOOK_SECRET
-                    )
+                    Config(public_url=url, secret_key=SECRET_KEY, webhook_url=hook_url, webhook_secret=WEBHOOK_SECRET)
                 )
 
             async with _serving(make) as sandbox.url:

@@ -31,9 +31,7 @@ async def subscription_grants(shop: Shop, user: str) -> list[Any]:
 
 
 @pytest.mark.parametrize(("plan", "credits"), [("basic", 50), ("premium", 200)])
-async def test_a_paid_plan_grants_its_credits_and_is_the_plan(
-    shop: Shop, user: str, plan: str, credits: int
-) -> None:
+async def test_a_paid_plan_grants_its_credits_and_is_the_plan(shop: Shop, user: str, plan: str, credits: int) -> None:
     _, webhooks = await subscribe(shop, user, plan)
     await shop.act_on(webhooks)
     assert await shop.stand(user) == (5 + credits, plan)
