@@ -6,6 +6,7 @@ which is what is left of all grants, `held` is the sum of the open holds, and `d
 that every try-on needs, hold and capture, are functions in the database: one round trip each.
 """
 
+import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from services.billing.account import LockedAccount
+from services.billing.batches import Batches
 from services.billing.errors import (
     AccountClosed,
     HoldAlreadyCaptured,
@@ -32,8 +34,20 @@ from services.kit.database import Database
 from services.kit.errors import ServiceError
 from services.kit.ids import new_id
 
-_HOLD = text("SELECT outcome, credits FROM hold_credits(:user, :hold, :amount, :ends, :now, :entry)")
-_CAPTURE = text("SELECT outcome, credits FROM capture_hold(:user, :hold, :now, :entry)")
+# The calls come sorted by account, and are made in that order: two batches never wait for each other.
+_HOLD = text(
+    "SELECT outcome, credits FROM unnest(CAST(:user AS text[]), CAST(:hold AS text[]), CAST(:amount AS int[]), "
+    "CAST(:ends AS timestamptz[]), CAST(:now AS timestamptz[]), CAST(:entry AS text[])) "
+    "AS call(caller, hold, amount, ends, now, entry), "
+    "LATERAL hold_credits(call.caller, call.hold, call.amount, call.ends, call.now, call.entry)"
+)
+_CAPTURE = text(
+    "SELECT outcome, credits FROM unnest(CAST(:user AS text[]), CAST(:hold AS text[]), CAST(:now AS timestamptz[]), "
+    "CAST(:entry AS text[])) AS call(caller, hold, now, entry), "
+    "LATERAL capture_hold(call.caller, call.hold, call.now, call.entry)"
+)
+Call = dict[str, Any]
+Outcome = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,8 @@ class Ledger:
         self._database = database
         self._signup_credits = signup_credits
         self._clock = clock
+        self._holds: Batches[Call, Outcome] = Batches(functools.partial(self._run, _HOLD))
+        self._captures: Batches[Call, Outcome] = Batches(functools.partial(self._run, _CAPTURE))
 
     async def standing(self, user_id: str) -> Standing:
         """What the user has. Opens the account, with the sign-up grant, when there is none."""
@@ -108,7 +124,7 @@ class Ledger:
         """
         now = self._clock()
         values = {"user": user_id, "hold": hold_id, "amount": amount, "ends": now + lifetime}
-        outcome, credits = await self._call(_HOLD, user_id, now, values)
+        outcome, credits = await self._call(self._holds, values, now)
         if outcome == "insufficient":
             raise InsufficientCredits(
                 "Insufficient credits. Please purchase more credits.", credits=credits, required=amount
@@ -124,7 +140,7 @@ class Ledger:
         """
         now = self._clock()
         if amount is None:
-            return _answer(*await self._call(_CAPTURE, user_id, now, {"user": user_id, "hold": hold_id}))
+            return _answer(*await self._call(self._captures, {"user": user_id, "hold": hold_id}, now))
         async with self.locked(user_id, now=now) as (connection, account):
             hold = await _find_hold(connection, user_id, hold_id)
             if hold is None:
@@ -190,15 +206,25 @@ class Ledger:
             await account.expire()
             yield connection, account
 
-    async def _call(self, function: Executable, user_id: str, now: datetime, values: dict[str, Any]) -> tuple[str, int]:
-        """What the function says; the account is opened and brought up to date first where it asks for it."""
+    async def _call(self, calls: Batches[Call, Outcome], values: Call, now: datetime) -> Outcome:
+        """What the database says; the account is opened and brought up to date first where it asks for it."""
         values |= {"now": now, "entry": new_id()}
+        answer = await calls.call(values)
+        while answer[0] == "due":
+            async with self.locked(values["user"], now=now):
+                pass
+            # Something else may have come due between the two.
+            values["now"] = now = max(now, self._clock())
+            answer = await calls.call(values)
+        return answer
+
+    async def _run(self, statement: Executable, calls: Sequence[Call]) -> Sequence[Outcome]:
+        order = sorted(range(len(calls)), key=lambda index: str(calls[index]["user"]))
+        columns = {name: [calls[index][name] for index in order] for name in calls[0]}
         async with self._database.read() as connection:
-            outcome, credits = (await connection.execute(function, values)).one()
-        if outcome == "due":
-            async with self.locked(user_id, now=now) as (connection, _):
-                outcome, credits = (await connection.execute(function, values)).one()
-        return outcome, credits
+            rows = (await connection.execute(statement, columns)).all()
+        answers = {index: (outcome, credits) for index, (outcome, credits) in zip(order, rows, strict=True)}
+        return [answers[index] for index in range(len(calls))]
 
 
 async def spendable_grants(connection: AsyncConnection, user_id: str) -> Sequence[Row[Grant]]:

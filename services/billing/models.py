@@ -147,6 +147,44 @@ class Checkout(SQLModel, table=True):
     session_id: str | None = Field(default=None, unique=True)
     url: str | None = None
     payment_id: str | None = None
+    refunded: int = 0
+    """How much of the amount went back, by refund or dispute."""
+    created_at: datetime = Field(sa_type=TIME)
+
+
+class Subscription(SQLModel, table=True):
+    """A subscription as Stripe last had it."""
+
+    __tablename__ = "subscriptions"
+
+    id: str = Field(primary_key=True)
+    """Stripe's."""
+    user_id: str = Field(foreign_key="accounts.user_id", index=True)
+    plan: str
+    status: str
+    """Stripe's: active, trialing, past_due, canceled, …"""
+    cancels_at_period_end: bool
+    period_end: datetime | None = Field(default=None, sa_type=TIME)
+
+
+class Invoice(SQLModel, table=True):
+    """A bill for a subscription. Its credits come with its payment, at most once."""
+
+    __tablename__ = "invoices"
+
+    id: str = Field(primary_key=True)
+    stripe_id: str = Field(unique=True)
+    user_id: str = Field(foreign_key="accounts.user_id", index=True)
+    subscription_id: str
+    plan: str
+    credits: int
+    amount: int
+    currency: str
+    status: str
+    """pending, completed or failed."""
+    payment_id: str | None = None
+    refunded: int = 0
+    """How much of the amount went back, by refund or dispute."""
     created_at: datetime = Field(sa_type=TIME)
 
 

@@ -74,7 +74,8 @@ class StripeSandbox:
         """All deliveries so far, once `count` of that type have come."""
 
         async def come() -> bool:
-            return sum(delivery.event["type"] == event_type for delivery in self.deliveries) >= count
+            types = [delivery.event["type"] for delivery in self.deliveries]
+            return types.count(event_type) >= count
 
         await eventually(come, f"{count} {event_type}")
         return list(self.deliveries)

@@ -72,7 +72,8 @@ def _change_entries() -> None:
     op.execute("ALTER TABLE entries DISABLE TRIGGER entries_append_only")
     op.execute(
         "UPDATE entries e SET balance = b.balance FROM "
-        "(SELECT id, sum(amount) OVER (PARTITION BY user_id ORDER BY number) AS balance FROM entries) b WHERE b.id = e.id"
+        "(SELECT id, sum(amount) OVER (PARTITION BY user_id ORDER BY number) AS balance FROM entries) b "
+        "WHERE b.id = e.id"
     )
     op.execute(
         "UPDATE entries SET parts = jsonb_build_array(jsonb_build_array(grant_id, amount)) WHERE grant_id IS NOT NULL"
