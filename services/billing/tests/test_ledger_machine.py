@@ -75,7 +75,12 @@ class Machine(RuleBasedStateMachine):
                 self.user, source, reference, amount, ends, effective_at=begins, priority=priority
             )
             assert self.do(granted) is first
-        order = (PRIORITY[source] if priority is None else priority, ends or NEVER, source in PAID, len(self.references))
+        order = (
+            PRIORITY[source] if priority is None else priority,
+            ends or NEVER,
+            source in PAID,
+            len(self.references),
+        )
         self.references.append((source, reference))
         self.model.grants.append(ModelGrant(order, amount, begins, ends or NEVER))
         self.model.look(self.now)
@@ -162,7 +167,11 @@ def test_the_ledger_agrees_with_its_model(database: Database) -> None:
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=30, stateful_step_count=25, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+                max_examples=30,
+                stateful_step_count=25,
+                deadline=None,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
             ),
         )
         runner.run(Machine.database.close())
