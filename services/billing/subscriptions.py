@@ -5,7 +5,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
@@ -129,6 +129,9 @@ class Subscriptions:
         invoice = bill.invoice
         await self._write_subscription(connection, account, bill.subscription)
         row = await _write_invoice(connection, account.user_id, bill)
+        if invoice.paid:
+            begun = update(Checkout).where(col(Checkout.id) == bill.subscription.checkout_id)
+            await connection.execute(begun.values(status="completed"))
         if invoice.paid and row.credits:
             expires = invoice.period_end + _GRACE if invoice.period_end else None
             await account.grant("subscription", invoice.id, row.credits, expires)

@@ -74,8 +74,8 @@ async def test_what_others_sold_with_the_same_account_is_left_alone(
     customer = await client.customers.create_async(
         {"invoice_settings": {"default_payment_method": "pm_card_visa"}, "metadata": {"user_id": user}}
     )
-    price: Any = {"currency": "usd", "unit_amount": 900, "recurring": {"interval": "month"}}
-    made = await client.prices.create_async({**price, "product_data": {"name": "Something else"}})
+    product: Any = {"product_data": {"name": "Something else"}, "recurring": {"interval": "month"}}
+    made = await client.prices.create_async(product | {"currency": "usd", "unit_amount": 900})
     await client.subscriptions.create_async({"customer": customer.id, "items": [{"price": made.id}]})
     assert await reconciliation.run() == 0
     assert await shop.stand(user) == (5, "free")
