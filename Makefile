@@ -6,7 +6,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test gen lint format lock bench-engine bench-login stop clean
+.PHONY: help setup run test gen lint format lock bench-engine bench-login bench-ledger stop clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ bench-engine: setup ## Measure the local try-on engine
 
 bench-login: setup ## Measure sign-ins beside bcrypt alone, and profile reads meanwhile
 	@$(VENV_PYTHON) -m tests.bench.login
+
+bench-ledger: setup ## Measure holds and captures over gRPC beside bare SQL (ARGS="--rounds 5")
+	@$(VENV_PYTHON) -m tests.bench.ledger $(ARGS)
 
 stop: ## Stop what an earlier start has left running
 	@test ! -x $(VENV_PYTHON) || $(VENV_PYTHON) -m sandbox stop

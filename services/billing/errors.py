@@ -74,6 +74,12 @@ class InvalidIdempotencyKey(InvalidArgument):
     reason = "INVALID_IDEMPOTENCY_KEY"
 
 
+class InvalidPageToken(InvalidArgument):
+    """The token is not one that we gave out."""
+
+    reason = "INVALID_PAGE_TOKEN"
+
+
 class SignatureInvalid(InvalidArgument):
     """The webhook was not sent by Stripe, or not recently."""
 
