@@ -78,6 +78,7 @@ class InvalidPageToken(InvalidArgument):
     """The token is not one that we gave out."""
 
     reason = "INVALID_PAGE_TOKEN"
+    field = "pageToken"
 
 
 class SignatureInvalid(InvalidArgument):

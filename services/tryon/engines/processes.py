@@ -95,6 +95,7 @@ class LocalProcesses:
             async with asyncio.timeout_at(deadline):
                 picture = await self._run(_generate, ticket, task.person, task.garment, _local_options(task.options))
         except TimeoutError as error:
+            self._cancel(ticket)
             raise EngineFailed("the local engine made no picture in time") from error
         except local_engine.ResultNotGoodEnough as error:
             raise NotForThisEngine(

@@ -1,5 +1,6 @@
 """Media and billing over a real channel: what they answer, in this service's words."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -198,8 +199,8 @@ async def test_what_the_other_service_cannot_do_right_now_is_tried_again(world: 
 async def test_nobody_answering_is_unavailable() -> None:
     keys = ServiceKeys()
     media, billing = Media(NOBODY, keys.of("tryon")), Billing(NOBODY, keys.of("tryon"))
-    for call in (media.find("ann", ["a"]), media.read("ann", "a"), billing.hold("ann", "job", 1, 60)):
-        with pytest.raises(Unavailable):
-            await call
+    calls = (media.find("ann", ["a"]), media.read("ann", "a"), billing.hold("ann", "job", 1, 60))
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Unavailable] * 3
     await media.close()
     await billing.close()

@@ -13,7 +13,7 @@ from PIL import Image
 from skimage import data
 
 from services.kit.tests.waiting import eventually
-from services.tryon.engines.base import EngineFailed, InputProblem, Options, Task
+from services.tryon.engines.base import EngineFailed, InputProblem, Options, Result, Task
 from services.tryon.engines.processes import LocalProcesses
 from services.tryon.tests.engine.conftest import model_dir
 from services.tryon.tests.engine.drawings import tshirt
@@ -36,7 +36,7 @@ def garment() -> bytes:
     return tshirt((30, 120, 70), "stripes")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def processes(model_dir: Path) -> AsyncIterator[LocalProcesses]:
     """The engine in one process, ready."""
     engine = LocalProcesses(str(model_dir), workers=1, threads=2)
@@ -52,10 +52,10 @@ def encoded(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def workers() -> list[psutil.Process]:
-    """The processes that work for us."""
-    children = psutil.Process().children()
-    return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
+def children() -> set[int]:
+    """The processes that multiprocessing has started for us."""
+    found = psutil.Process().children()
+    return {child.pid for child in found if any("spawn_main" in word for word in child.cmdline())}
 
 
 async def test_a_picture_is_made_and_its_progress_told(
@@ -93,38 +93,50 @@ async def test_problems_come_out_of_the_process_as_they_went_in(processes: Local
 
 
 async def test_a_killed_process_fails_its_picture_and_the_next_is_made_by_another(
-    processes: LocalProcesses, person: bytes, garment: bytes
+    model_dir: Path, person: bytes, garment: bytes
 ) -> None:
+    others = children()
+    engine = LocalProcesses(str(model_dir), workers=1, threads=2)
     at_work = asyncio.Event()
 
     async def tell(_stage: str, _done: float) -> None:
         at_work.set()
 
-    making = [asyncio.create_task(processes.generate(Task(person, garment, progress=tell), NO_HURRY)) for _ in range(2)]
-    await asyncio.wait_for(at_work.wait(), 30)
-    for worker in workers():
-        os.kill(worker.pid, signal.SIGKILL)
+    making = [asyncio.create_task(engine.generate(Task(person, garment, progress=tell), NO_HURRY)) for _ in range(2)]
+    await asyncio.wait_for(at_work.wait(), 60)
+    for worker in children() - others:
+        os.kill(worker, signal.SIGKILL)
     outcomes = await asyncio.gather(*making, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [EngineFailed, EngineFailed]
-    assert await processes.check(person, garment) == []
+    assert await engine.check(person, garment) == []
+    await engine.close()
 
 
-async def test_a_picture_that_nobody_waits_for_is_not_made_to_the_end(
-    processes: LocalProcesses, person: bytes, garment: bytes
+@pytest.mark.parametrize("how", ["canceled", "out of time"])
+async def test_a_picture_that_is_wanted_no_more_makes_room_for_the_next(
+    processes: LocalProcesses, person: bytes, garment: bytes, how: str
 ) -> None:
-    at_work = asyncio.Event()
-    told: list[float] = []
+    now = asyncio.get_running_loop().time
+    begun = [asyncio.Event(), asyncio.Event()]
 
-    async def tell(_stage: str, done: float) -> None:
-        told.append(done)
-        at_work.set()
+    def picture(number: int, deadline: float = NO_HURRY) -> "asyncio.Task[Result]":
+        async def tell(_stage: str, _done: float) -> None:
+            begun[number].set()
 
-    making = asyncio.create_task(processes.generate(Task(person, garment, progress=tell), NO_HURRY))
-    await asyncio.wait_for(at_work.wait(), 30)
-    making.cancel()
-    await asyncio.gather(making, return_exceptions=True)
-    assert await processes.check(None, garment) == []
-    assert told[-1] < 1.0
+        return asyncio.create_task(processes.generate(Task(person, garment, progress=tell), deadline))
+
+    unwanted = picture(0, now() + 0.2 if how == "out of time" else NO_HURRY)
+    if how == "canceled":
+        await asyncio.wait_for(begun[0].wait(), 60)
+        unwanted.cancel()
+    await asyncio.wait([unwanted])
+    assert unwanted.cancelled() or isinstance(unwanted.exception(), EngineFailed)
+    left = now()
+    wanted = picture(1)
+    await asyncio.wait_for(begun[1].wait(), 60)
+    waited = now() - left
+    await wanted
+    assert waited < 0.5 * (now() - left - waited), "it was made to its end"
 
 
 async def test_an_engine_without_models_fails_and_says_so(tmp_path: Path) -> None:
