@@ -148,11 +148,12 @@ class Accounts:
             await self._check_password(user, change.current_password or "", device)
         password_hash = await self._passwords.hash(change.password) if change.password else None
         async with self._database.transaction() as connection:
+            still_there = select(col(User.id)).where(col(User.id) == user_id).with_for_update()
+            if (await connection.execute(still_there)).first() is None:
+                raise Unauthenticated("Invalid or expired token")
             if change.name and change.name != user.name:
                 renamed = update(User).where(col(User.id) == user_id).values(name=change.name).returning(User)
-                if (changed := (await connection.execute(renamed)).first()) is None:
-                    raise Unauthenticated("Invalid or expired token")
-                user = changed
+                user = (await connection.execute(renamed)).one()
             if password_hash:
                 await self._change_password(connection, user, session_id, password_hash, device)
             if address:

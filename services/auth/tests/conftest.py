@@ -7,8 +7,9 @@ import pytest
 from services.auth.accounts import Accounts
 from services.auth.keys import Keys
 from services.auth.passwords import Passwords
+from services.auth.recovery import Recovery
 from services.auth.sessions import SessionLimits, Sessions
-from services.auth.tests.people import People, make_accounts
+from services.auth.tests.people import People, make_accounts, make_links, unthrottled
 from services.auth.tests.service import KEY_SECRET, Auth, Billing, running
 from services.kit import tasks
 from services.kit.database import Database, migrate
@@ -61,6 +62,12 @@ def passwords() -> Passwords:
 def accounts(database: Database, passwords: Passwords, sessions: Sessions) -> Accounts:
     """Accounts whose data three other services hold."""
     return make_accounts(database, passwords, sessions)
+
+
+@pytest.fixture(scope="session")
+def recovery(database: Database, passwords: Passwords, sessions: Sessions) -> Recovery:
+    """What mailed links lead to."""
+    return Recovery(database, passwords, sessions, unthrottled(database), make_links(database))
 
 
 @pytest.fixture

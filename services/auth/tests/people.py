@@ -15,6 +15,7 @@ from services.auth.throttling import Throttle, ThrottleLimits
 from services.kit.database import Database
 from services.kit.ids import new_id
 
+DAY = timedelta(days=1)
 HOLDERS = ("media", "tryon", "billing")
 PASSWORD = "correct horse battery"
 PHONE = Device("Phone/1.0", "192.0.2.1")
@@ -24,10 +25,17 @@ def make_accounts(
     database: Database, passwords: Passwords, sessions: Sessions, holders: tuple[str, ...] = HOLDERS
 ) -> Accounts:
     """Accounts that nobody is kept from trying."""
-    throttle = Throttle(database, b"throttle", ThrottleLimits(enabled=False))
-    day = timedelta(days=1)
-    links = Links(database, b"links", {"verify": day, "change": day, "reset": day})
-    return Accounts(database, passwords, sessions, throttle, links, holders)
+    return Accounts(database, passwords, sessions, unthrottled(database), make_links(database), holders)
+
+
+def make_links(database: Database, lifetime: timedelta = DAY) -> Links:
+    """Links that work for so long."""
+    return Links(database, b"links", {"verify": lifetime, "change": lifetime, "reset": lifetime})
+
+
+def unthrottled(database: Database) -> Throttle:
+    """A throttle that lets everything pass."""
+    return Throttle(database, b"throttle", ThrottleLimits(enabled=False))
 
 
 def new_email() -> str:
@@ -63,6 +71,13 @@ class People:
         """What a statement finds."""
         async with self.database.read() as connection:
             return list(await connection.execute(text(statement), values))
+
+    async def mailed(self, user_id: str, purpose: str) -> str:
+        """The token in the link that was mailed last for the purpose."""
+        [row] = await self.rows(
+            "SELECT id FROM mail_tokens WHERE user_id = :id AND purpose = :purpose", id=user_id, purpose=purpose
+        )
+        return make_links(self.database).token(row.id)
 
     async def sessions_of(self, user_id: str) -> list[Any]:
         """The user's sessions."""

@@ -8,7 +8,7 @@ import bcrypt
 import pytest
 
 from services.auth.errors import InvalidPassword
-from services.auth.passwords import Passwords, check_new_password
+from services.auth.passwords import Passwords, check_new_password, common_passwords
 
 T = TypeVar("T")
 
@@ -85,9 +85,40 @@ async def test_the_work_is_done_beside_the_event_loop() -> None:
     assert any(thread.name.startswith("bcrypt") for thread in set(threading.enumerate()) - before)
 
 
-@pytest.mark.parametrize("password", ["a" * 8, "🧥" * 8, "a" * 128, "🧥" * 128, "       8"])
+@pytest.mark.parametrize("password", ["xq7 zt1p", "🧥" * 8, "xq7 " * 32, "🧥" * 128, "       8"])
 def test_a_password_has_8_to_128_characters(password: str) -> None:
     check_new_password(password)
+
+
+@pytest.mark.parametrize("password", ["password", "PASSWORD", "12345678", "iloveyou", "qwertyuiop"])
+def test_a_password_that_everybody_thinks_of_is_refused(password: str) -> None:
+    with pytest.raises(InvalidPassword, match="too common"):
+        check_new_password(password)
+
+
+def test_common_passwords_are_listed_as_they_are_looked_up() -> None:
+    assert len(common_passwords()) > 5000
+    assert all(password == password.lower() for password in common_passwords())
+
+
+class Costed(Passwords):
+    """Passwords that add up what their hashing costs, in rounds."""
+
+    rounds = 0
+
+    def _hash(self, password: str, cost: int) -> str:
+        self.rounds += 2**cost
+        return super()._hash(password, cost)
+
+
+@pytest.mark.parametrize("then", [4, 5, 6])
+async def test_a_wrong_password_costs_the_same_however_cheap_the_hash_was_once(then: int) -> None:
+    known = await Passwords("pepper", cost=then).hash("correct horse")
+    passwords = Costed("pepper", cost=6)
+    assert passwords.outdated(known) is (then != 6)
+    before = passwords.rounds
+    assert not await passwords.verify("wrong", known)
+    assert 2**then + passwords.rounds - before == 2**6
 
 
 @pytest.mark.parametrize(

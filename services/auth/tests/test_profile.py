@@ -6,6 +6,7 @@ import pytest
 
 from services.auth.accounts import Accounts, ProfileChange
 from services.auth.errors import EmailInUse, InvalidCredentials, InvalidEmail, InvalidPassword, WrongCurrentPassword
+from services.auth.recovery import Recovery
 from services.auth.sessions import Sessions
 from services.auth.tests.people import PASSWORD, PHONE, People, Person, new_email
 from services.kit.errors import Unauthenticated
@@ -37,11 +38,14 @@ async def test_what_the_frontend_sends_back_unchanged_needs_no_password(accounts
     assert (await accounts.update(*person.ids, change)).name == "Bea"
 
 
-async def test_an_email_is_changed_with_the_current_password(accounts: Accounts, person: Person) -> None:
+async def test_an_email_stays_until_the_new_one_is_confirmed(
+    accounts: Accounts, recovery: Recovery, people: People, person: Person
+) -> None:
     email = new_email()
     changed = await accounts.update(*person.ids, ProfileChange(email=email, current_password=PASSWORD))
-    assert changed.email == email
-    assert (await accounts.login(email, PASSWORD, PHONE))[0] == changed
+    assert changed == person.account
+    await recovery.verify(await people.mailed(person.account.id, "change"), PHONE)
+    assert (await accounts.login(email, PASSWORD, PHONE))[0].email == email
     with pytest.raises(InvalidCredentials):
         await accounts.login(person.account.email, PASSWORD, PHONE)
 
@@ -85,10 +89,13 @@ async def test_anothers_email_cannot_be_taken(accounts: Accounts, people: People
     assert await accounts.profile(*person.ids) == person.account
 
 
-async def test_the_case_of_ones_own_email_can_be_changed(accounts: Accounts, person: Person) -> None:
+async def test_the_case_of_ones_own_email_can_be_changed(
+    accounts: Accounts, recovery: Recovery, people: People, person: Person
+) -> None:
     email = person.account.email.upper().replace("EXAMPLE.COM", "example.com")
-    changed = await accounts.update(*person.ids, ProfileChange(email=email, current_password=PASSWORD))
-    assert changed.email == email
+    await accounts.update(*person.ids, ProfileChange(email=email, current_password=PASSWORD))
+    await recovery.verify(await people.mailed(person.account.id, "change"), PHONE)
+    assert (await accounts.profile(*person.ids)).email == email
 
 
 async def test_what_is_no_email_is_refused(accounts: Accounts, person: Person) -> None:

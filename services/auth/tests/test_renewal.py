@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from drape.auth.v1 import auth_pb2
+from envoy.config.core.v3.base_pb2 import HeaderValueOption
 from envoy.service.auth.v3 import external_auth_pb2 as pb
 from google.rpc import code_pb2
 
@@ -29,9 +30,12 @@ async def check(auth: Auth, **headers: str) -> Any:
 def renewed(answer: Any) -> dict[str, str]:
     """The cookies of a renewed session. Fails when it was refused."""
     assert answer.status.code == code_pb2.OK, answer
-    options = answer.ok_response.response_headers_to_add
-    assert {(option.header.key, option.append_action) for option in options} == {("set-cookie", 0)}
-    return dict(option.header.value.split(";")[0].split("=", 1) for option in options)
+    *cookies, last = answer.ok_response.response_headers_to_add
+    assert {(option.header.key, option.append_action) for option in cookies} == {
+        ("set-cookie", HeaderValueOption.APPEND_IF_EXISTS_OR_ADD)
+    }
+    assert (last.header.key, last.header.value) == ("cache-control", "no-store")
+    return dict(option.header.value.split(";")[0].split("=", 1) for option in cookies)
 
 
 def refused(answer: Any) -> str:

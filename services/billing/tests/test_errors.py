@@ -18,6 +18,7 @@ TABLE = [
     (errors.IdempotencyKeyReused, StatusCode.ABORTED, 409, "IDEMPOTENCY_KEY_REUSED"),
     (errors.InvalidIdempotencyKey, StatusCode.INVALID_ARGUMENT, 400, "INVALID_IDEMPOTENCY_KEY"),
     (errors.InvalidPageToken, StatusCode.INVALID_ARGUMENT, 400, "INVALID_PAGE_TOKEN"),
+    (errors.InvalidPageToken, StatusCode.INVALID_ARGUMENT, 400, "INVALID_PAGE_TOKEN"),
     (errors.SignatureInvalid, StatusCode.INVALID_ARGUMENT, 400, "SIGNATURE_INVALID"),
     (errors.PaymentsUnavailable, StatusCode.UNAVAILABLE, 503, "PAYMENTS_UNAVAILABLE"),
 ]

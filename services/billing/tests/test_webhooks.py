@@ -25,6 +25,8 @@ def event(event_type: str = "invoice.paid", subject: object = None) -> dict[str,
 @asynccontextmanager
 async def working(shop: Shop) -> AsyncIterator[None]:
     """Events are taken when they come, and acted on by a worker."""
+    async with shop.database.transaction() as connection:
+        await connection.execute(text("DELETE FROM pgqueuer"))  # what other tests have left
     runner, stop = TaskRunner(shop.database.url), asyncio.Event()
 
     async def process(payload: Payload) -> None:
