@@ -9,6 +9,7 @@ import { store } from "./store.js";
  *   image?: {id: string, url: string}, error?: {reason: string, message: string}}} Job
  */
 
+const KEPT = "job";
 const FINISHED = new Set(["succeeded", "failed", "canceled"]);
 const RETRY_MILLISECONDS = 2000;
 
@@ -23,7 +24,7 @@ class Jobs extends EventTarget {
 
   constructor() {
     super();
-    store.addEventListener("session", () => this.show(null));
+    store.addEventListener("session", () => (this.current || !store.user) && this.show(null));
     // Another tab has begun one, perhaps.
     store.addEventListener("elsewhere", () => this.resume().catch(() => {}));
     addEventListener("online", () => this.#again());
@@ -33,9 +34,15 @@ class Jobs extends EventTarget {
     return this.current !== null && !FINISHED.has(this.current.status);
   }
 
-  /** Looks for an unfinished job: this page was reloaded, or another tab has begun one. */
+  /** Finds the job that was shown before a reload, or one that another tab has begun. */
   async resume() {
     if (this.busy) return;
+    const kept = this.current ? null : sessionStorage.getItem(KEPT);
+    if (kept) {
+      // An account of another person does not know it.
+      const answer = await api("GET", `/api/tryon/jobs/${encodeURIComponent(kept)}`).catch(() => null);
+      if (answer && !this.current) return this.#watch(answer.job);
+    }
     const { jobs } = await api("GET", "/api/tryon/jobs?pageSize=5");
     const unfinished = jobs.find((/** @type {Job} */ job) => !FINISHED.has(job.status));
     if (unfinished && !this.busy) this.#watch(unfinished);
@@ -73,6 +80,8 @@ class Jobs extends EventTarget {
   show(job) {
     this.#close();
     this.current = job;
+    if (job) sessionStorage.setItem(KEPT, job.id);
+    else sessionStorage.removeItem(KEPT);
     this.dispatchEvent(new Event("change"));
   }
 

@@ -26,7 +26,7 @@ const SOURCES = {
  */
 export function billing(signal) {
   const balance = h("div", { class: "balance card" });
-  const shop = h("div", { class: "stack" });
+  const shop = h("div", { class: "shop" });
   const past = h("div", {});
   const returned = h("div", { role: "status" });
   const alert = alertBox();
@@ -43,7 +43,7 @@ export function billing(signal) {
   welcomeBack(returned, signal).then(load);
   addEventListener("online", load, { signal });
   follow(store, ["elsewhere"], load, signal);
-  const element = h("div", { class: "page" }, h("h1", {}, "Credits"), returned, alert.element, balance, shop, past);
+  const element = h("div", { class: "page middle" }, h("h1", {}, "Credits"), returned, alert.element, balance, shop, past);
   return { title: "Credits", element };
 }
 
@@ -55,8 +55,8 @@ function drawBalance(place, { credits, held, grants }) {
   const lines = grants
     .filter((grant) => grant.credits > 0)
     .map((grant) => {
-      const ends = grant.expiresAt ? `until ${day(grant.expiresAt)}` : "never expire";
-      return h("li", {}, `${grant.credits} · ${SOURCES[grant.source] ?? grant.source}, ${ends}`);
+      const ends = grant.expiresAt ? `until ${day(grant.expiresAt)}` : "no end date";
+      return h("li", {}, `${SOURCES[grant.source] ?? grant.source}: ${grant.credits} left, ${ends}`);
     });
   fill(
     place,
@@ -78,7 +78,7 @@ function drawBalance(place, { credits, held, grants }) {
  */
 function offers(pricing, current, alert) {
   const packages = Object.entries(pricing.creditPackages).map(([plan, { credits, price }]) =>
-    offer({ plan, type: "credits" }, `${credits} credits`, money(price), each(price, credits), "Buy", alert),
+    offer({ plan, type: "credits" }, `${credits} credits`, money(price), "", each(price, credits), "Buy", alert),
   );
   const plans = Object.entries(pricing.subscriptions)
     .filter(([, { price }]) => price > 0)
@@ -87,15 +87,16 @@ function offers(pricing, current, alert) {
         ? subscribed(name, credits, alert)
         : offer(
             { plan: plan.toLowerCase(), type: "subscription" },
-            `${name}: ${credits} credits a month`,
-            `${money(price)} a month`,
-            each(price, credits),
+            name,
+            money(price),
+            "a month",
+            `${credits} credits every month, ${each(price, credits)}`,
             "Subscribe",
             alert,
           ),
     );
   return [
-    h("section", {}, h("h2", {}, "Once"), h("ul", { class: "offers" }, packages)),
+    h("section", {}, h("h2", {}, "Buy once"), h("ul", { class: "offers" }, packages)),
     h("section", {}, h("h2", {}, "Every month"), h("ul", { class: "offers" }, plans)),
   ];
 }
@@ -104,13 +105,14 @@ function offers(pricing, current, alert) {
  * @param {{plan: string, type: string}} order
  * @param {string} title
  * @param {string} price
+ * @param {string} period
  * @param {string} detail
  * @param {string} action
  * @param {ReturnType<typeof alertBox>} alert
  */
-function offer(order, title, price, detail, action, alert) {
+function offer(order, title, price, period, detail, action, alert) {
   const key = newKey();
-  const buy = h("button", { type: "button", "aria-label": `${action}: ${title}, ${price}` }, action);
+  const buy = h("button", { type: "button", "aria-label": `${action}: ${title}, ${price} ${period}` }, action);
   buy.addEventListener("click", () =>
     doing(buy, alert, async () => {
       const { url } = await api("POST", "/api/billing/checkout", order, { key });
@@ -118,7 +120,8 @@ function offer(order, title, price, detail, action, alert) {
       location.assign(url);
     }),
   );
-  return h("li", { class: "card offer" }, h("h3", {}, title), h("p", { class: "price" }, price), detailOf(detail), buy);
+  const cost = h("p", { class: "price" }, price, period && h("small", {}, period));
+  return h("li", { class: "card offer" }, h("h3", {}, title), cost, h("p", { class: "quiet-text" }, detail), buy);
 }
 
 /**
@@ -132,12 +135,8 @@ function subscribed(name, credits, alert) {
     doing(manage, alert, async () => location.assign((await api("POST", "/api/billing/portal", {})).url)),
   );
   const yours = h("p", { class: "price" }, icon("check"), "Your plan");
-  return h("li", { class: "card offer current" }, h("h3", {}, `${name}: ${credits} credits a month`), yours, manage);
-}
-
-/** @param {string} text */
-function detailOf(text) {
-  return h("p", { class: "quiet-text" }, text);
+  const detail = h("p", { class: "quiet-text" }, `${credits} credits every month`);
+  return h("li", { class: "card offer current" }, h("h3", {}, name), yours, detail, manage);
 }
 
 /** @param {HTMLElement} place */

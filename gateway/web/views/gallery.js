@@ -88,7 +88,7 @@ function view(picture) {
   bin.addEventListener("click", () =>
     confirm({
       title: "Delete this picture?",
-      text: "It is gone for good, for you and for us.",
+      text: "It will be gone for good. Pictures made with it stay.",
       action: "Delete",
       work: async () => {
         await store.remove(picture);
