@@ -26,7 +26,7 @@ _POLICY = (
 
 
 def routes(images: str) -> list[str]:
-    """Envoy's routes, one line of YAML each, which use its anchor `page`. `images` is the origin that pictures come from."""
+    """Envoy's routes, a line of YAML each, with its anchor `page`. `images` is the origin that pictures come from."""
     files = sorted(path for path in WEB.rglob("*") if path.suffix in _TYPES)
     base = f"/assets/{_hash(b''.join(path.read_bytes() for path in files))}"
     addresses = {f"{base}/{path.relative_to(WEB).as_posix()}": path for path in files}

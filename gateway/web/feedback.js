@@ -60,8 +60,10 @@ export async function doing(button, alert, work) {
  */
 export function dialog(title, content, className = "") {
   const close = h("button", { type: "button", class: "round", "aria-label": "Close" }, icon("close"));
-  const heading = h("h2", { id: "dialog-title" }, title);
-  const box = h("dialog", { class: className, "aria-labelledby": "dialog-title" }, h("header", {}, heading, close), content);
+  // One dialog may ask about another.
+  const id = `dialog-title-${document.querySelectorAll("dialog").length}`;
+  const header = h("header", {}, h("h2", { id }, title), close);
+  const box = h("dialog", { class: className, "aria-labelledby": id }, header, content);
   close.addEventListener("click", () => box.close());
   box.addEventListener("click", (/** @type {MouseEvent} */ event) => event.target === box && box.close());
   box.addEventListener("close", () => box.remove());

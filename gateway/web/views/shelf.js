@@ -19,6 +19,8 @@ export function shelf({ type, title, empty, camera, chosen, choose, failed }) {
   const hint = h("p", { class: "quiet-text" }, empty);
   /** @type {Set<HTMLElement>} */
   const coming = new Set();
+  /** @type {Map<string, HTMLElement>} by the id of the picture */
+  const tiles = new Map();
 
   const opener = (/** @type {Node} */ symbol, /** @type {string} */ label, /** @type {object} */ more) => {
     const input = h("input", {
@@ -37,8 +39,9 @@ export function shelf({ type, title, empty, camera, chosen, choose, failed }) {
   const adders = [
     opener(icon("plus"), "Add", { multiple: true }),
     // Phones and tablets have a camera behind this; where there is none it would be a second Add.
-    matchMedia("(pointer: coarse)").matches && opener(icon("camera"), "Camera", { capture: camera }),
+    ...(matchMedia("(pointer: coarse)").matches ? [opener(icon("camera"), "Camera", { capture: camera })] : []),
   ];
+  row.append(...adders);
 
   const tile = (/** @type {import("../store.js").Picture} */ picture) => {
     const input = h("input", {
@@ -48,16 +51,15 @@ export function shelf({ type, title, empty, camera, chosen, choose, failed }) {
       value: picture.id,
       onchange: () => choose(picture.id),
     });
-    input.checked = picture.id === chosen();
     return h("label", { class: "tile" }, input, h("img", { src: picture.url, alt: named(picture), loading: "lazy" }));
   };
 
   const draw = () => {
     const pictures = store.images.filter((picture) => picture.type === type);
-    const focused = /** @type {HTMLInputElement | null} */ (row.querySelector("input[type=radio]:focus"))?.value;
-    row.replaceChildren(...adders.filter((adder) => adder !== false), ...coming, ...pictures.map(tile));
+    for (const picture of pictures) if (!tiles.has(picture.id)) tiles.set(picture.id, tile(picture));
+    settle(row, [...adders, ...coming, ...pictures.map(({ id }) => /** @type {HTMLElement} */ (tiles.get(id)))]);
+    for (const input of row.querySelectorAll("input[type=radio]")) input.checked = input.value === chosen();
     hint.hidden = pictures.length > 0 || coming.size > 0 || !store.ready;
-    if (focused) row.querySelector(`input[value="${CSS.escape(focused)}"]`)?.focus();
   };
 
   const send = async (/** @type {File} */ file) => {
@@ -93,6 +95,19 @@ export function shelf({ type, title, empty, camera, chosen, choose, failed }) {
   );
   draw();
   return { element, draw, add };
+}
+
+/**
+ * Makes these the children, in this order. Those that stay where they are are not touched, and keep the focus.
+ * @param {HTMLElement} parent
+ * @param {HTMLElement[]} children
+ */
+function settle(parent, children) {
+  const wanted = new Set(children);
+  for (const old of [...parent.children]) if (!wanted.has(/** @type {HTMLElement} */ (old))) old.remove();
+  children.forEach((child, place) => {
+    if (parent.children[place] !== child) parent.insertBefore(child, parent.children[place] ?? null);
+  });
 }
 
 /**
