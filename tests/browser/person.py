@@ -112,7 +112,7 @@ class Person:
 
     async def cookie(self, name: str) -> str:
         """The value of one of the gateway's cookies."""
-        return next(cookie["value"] for cookie in await self.context.cookies() if cookie["name"] == name)  # type: ignore[typeddict-item]
+        return next(cookie["value"] for cookie in await self.context.cookies() if cookie["name"] == name)
 
     async def saved(self, link: Locator, folder: Path) -> bytes:
         """Downloads through a link and returns what was saved."""

@@ -37,7 +37,7 @@ async def test_a_visitor_signs_up_tries_an_outfit_on_keeps_it_and_buys_credits(v
 
     await page.get_by_role("link", name="Credits", exact=True).click()
     await page.get_by_role("button", name="Buy: 10 credits").click()
-    await page.get_by_role("button", name="Pay $4.99").click()
+    await page.get_by_role("button", name="Pay 4.99 USD").click()
     await expect(page.get_by_text("Thank you. Your credits are here.")).to_be_visible()
     await ann.sees_credits(14)
     await expect(page.get_by_text("Bought: 10 left")).to_be_visible()

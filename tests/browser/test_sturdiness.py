@@ -157,7 +157,10 @@ async def test_on_a_slow_network_an_upload_shows_how_far_it_is(visit: Visit) -> 
     await ann.choose_file("You", pictures.noise("PNG", (400, 400)))
     bar = ann.page.get_by_role("progressbar", name="Uploading")
     await expect(bar).to_be_visible()
-    await ann.page.wait_for_function("bar => bar.value > 0 && bar.value < 1", arg=await bar.element_handle())
+    await bar.evaluate(
+        """bar => new Promise(resolve => new MutationObserver(() => bar.value > 0 && bar.value < 1 && resolve())
+            .observe(bar, {attributes: true}))"""
+    )
     await expect(ann.shelf("You").get_by_role("radio")).to_be_checked(timeout=30_000)
     await expect(bar).to_have_count(0)
 
