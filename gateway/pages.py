@@ -11,7 +11,7 @@ from string import Template
 
 WEB = Path(__file__).parent / "web"
 # Where the page answers; it reads the address and shows the right view.
-PAGE_PATHS = ("/", "/gallery", "/billing", "/account")
+PAGE_PATHS = ("/", "/gallery", "/billing", "/account", "/forgot-password", "/reset-password", "/verify-email")
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",

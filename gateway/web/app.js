@@ -8,6 +8,7 @@ import { store } from "./store.js";
 import { account } from "./views/account.js";
 import { billing } from "./views/billing.js";
 import { gallery } from "./views/gallery.js";
+import { forgotten, reset, verify } from "./views/recovery.js";
 import { studio } from "./views/studio.js";
 import { welcome } from "./views/welcome.js";
 
@@ -24,6 +25,9 @@ const VIEWS = {
   "/account": { label: "Account", icon: "account", view: account },
 };
 
+/** Where mails lead, whether or not somebody is signed in. @type {Record<string, () => View>} */
+const OPEN = { "/forgot-password": forgotten, "/reset-password": reset, "/verify-email": verify };
+
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const top_ = /** @type {HTMLElement} */ (document.getElementById("top"));
 const offline = /** @type {HTMLElement} */ (document.getElementById("offline"));
@@ -35,7 +39,8 @@ function show() {
   leaving.abort();
   leaving = new AbortController();
   const known = VIEWS[location.pathname] ?? VIEWS["/"];
-  const { title, element } = store.user ? known.view(leaving.signal) : welcome();
+  const open = OPEN[location.pathname];
+  const { title, element } = open ? open() : store.user ? known.view(leaving.signal) : welcome();
   document.title = `${title} · Drape`;
   fill(main, element);
   frame();
@@ -72,7 +77,7 @@ function follow(/** @type {MouseEvent} */ event) {
   const link = /** @type {HTMLElement} */ (event.target).closest?.("a");
   const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
   if (!link || !plain || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
-  if (!(link.pathname in VIEWS) || link.hash) return;
+  if (!(link.pathname in VIEWS || link.pathname in OPEN) || link.hash) return;
   event.preventDefault();
   go(link.href);
 }
@@ -102,7 +107,9 @@ async function start() {
 }
 
 function arrived() {
-  show();
+  // What a mail's link has asked for is not swept away by what it does to the session.
+  if (location.pathname in OPEN) frame();
+  else show();
   main.focus({ preventScroll: true });
   refresh();
 }

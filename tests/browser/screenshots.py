@@ -20,7 +20,6 @@ from tests.browser.person import MAKING, Person
 DOCS = ROOT / "docs"
 WIDE: ViewportSize = {"width": 1200, "height": 780}
 PHONE: ViewportSize = {"width": 390, "height": 780}
-COLOURS = 192
 
 
 async def walk(browser: Browser, url: str) -> None:
@@ -69,7 +68,7 @@ async def shoot(person: Person, name: str) -> None:
     """Writes what is shown, in few colours: a README should not weigh megabytes."""
     await person.page.evaluate("Promise.all([...document.images].map(image => image.decode()))")
     picture = Image.open(io.BytesIO(await person.page.screenshot(animations="disabled")))
-    few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.FLOYDSTEINBERG)
+    few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.FLOYDSTEINBERG)
     few.save(DOCS / f"screen-{name}.png", optimize=True)
 
 

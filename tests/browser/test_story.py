@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.person import MAKING, PASSWORD
@@ -104,7 +104,7 @@ async def test_a_dropped_file_is_added_where_it_is_dropped(visit: Visit) -> None
     await expect(ann.shelf("Wardrobe").get_by_role("radio")).to_be_checked()
 
 
-async def test_name_email_and_password_can_be_changed(visit: Visit) -> None:
+async def test_name_and_password_can_be_changed_and_an_email_only_with_the_password(visit: Visit) -> None:
     ann = await visit()
     await ann.open("/account")
     profile = ann.page.locator("form", has=ann.page.get_by_role("heading", name="Profile"))
@@ -113,7 +113,7 @@ async def test_name_email_and_password_can_be_changed(visit: Visit) -> None:
     await profile.get_by_label("Current password").fill("wrong password")
     await profile.get_by_role("button", name="Save").click()
     await expect(profile.get_by_role("alert")).to_have_text("Current password is incorrect")
-    await profile.get_by_label("Current password").fill(PASSWORD)
+    await profile.get_by_label("E-mail").fill(ann.email)
     await profile.get_by_role("button", name="Save").click()
     await expect(ann.page.get_by_text("Profile saved.")).to_be_visible()
 
@@ -124,7 +124,6 @@ async def test_name_email_and_password_can_be_changed(visit: Visit) -> None:
     await expect(ann.page.get_by_text("Password changed.")).to_be_visible()
 
     await ann.page.get_by_role("button", name="Sign out").click()
-    ann.email = f"new-{ann.email}"
     await ann.sign_in("another good one")
     await expect(ann.page.get_by_label("Name")).to_have_value("Pilot")
 
@@ -143,3 +142,48 @@ async def test_an_account_is_deleted_only_with_its_password(visit: Visit) -> Non
     await expect(ann.page.get_by_role("heading", name="Welcome back")).to_be_visible()
     await ann.sign_in()
     await expect(ann.alert).to_have_text("Invalid credentials")
+
+
+async def test_history_and_sessions_are_shown_where_the_api_has_them(visit: Visit) -> None:
+    ann = await visit()
+    spent = {"type": "spending", "plan": "", "credits": -1, "status": "completed", "createdAt": "2026-11-20T10:00:00Z"}
+    here = {"id": "1", "device": "Firefox on Linux", "lastUsedAt": "2026-11-20T10:00:00Z", "current": True}
+    there = here | {"id": "2", "device": "Safari on iPhone", "current": False}
+    left: list[str] = []
+
+    async def sessions(route: Route) -> None:
+        if route.request.method == "DELETE":
+            left.append(route.request.url)
+            await route.fulfill(json={"message": "Ended"})
+        else:
+            await route.fulfill(json={"sessions": [here] if left else [here, there]})
+
+    history = {"transactions": [spent], "nextPageToken": ""}
+    await ann.page.route("**/api/billing/transactions?*", lambda route: route.fulfill(json=history))
+    await ann.page.route("**/api/auth/sessions**", sessions)
+    await ann.open("/billing")
+    await expect(ann.page.get_by_role("row", name="Try-on −1")).to_be_visible()
+    await ann.open("/account")
+    await ann.page.get_by_role("button", name="Sign out: Safari on iPhone").click()
+    await expect(ann.page.get_by_text("Safari on iPhone")).to_have_count(0)
+    await expect(ann.page.get_by_text("This device")).to_be_visible()
+    assert [url.rpartition("/")[2] for url in left] == ["2"]
+
+
+async def test_a_mailed_link_chooses_a_new_password_and_its_token_leaves_the_address(visit: Visit) -> None:
+    ann = await visit(signed_in=False)
+    sent: list[object] = []
+
+    async def answer(route: Route) -> None:
+        sent.append(route.request.post_data_json)
+        await route.fulfill(json={"message": "Your password is changed. Please sign in."})
+
+    await ann.page.route("**/api/auth/password/reset", answer)
+    await ann.open("/reset-password?token=secret")
+    assert ann.page.url.endswith("/reset-password")
+    await ann.page.get_by_label("New password").fill("a better one")
+    await ann.page.get_by_role("button", name="Save the password").click()
+    await expect(ann.page.get_by_text("Your password is changed. Please sign in.")).to_be_visible()
+    assert sent == [{"password": "a better one", "token": "secret"}]
+    await ann.page.get_by_role("link", name="To the sign-in").click()
+    await expect(ann.page.get_by_role("heading", name="Create your account")).to_be_visible()

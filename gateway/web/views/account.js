@@ -57,9 +57,11 @@ function section(title, action, done, fields) {
     event.preventDefault();
     doing(button, alert, async () => {
       const values = Object.fromEntries(new FormData(form));
-      store.update((await api("PUT", "/api/user/profile", values)).user);
+      const { user } = await api("PUT", "/api/user/profile", values);
+      store.update(user);
       for (const input of form.querySelectorAll("input[type=password]")) input.value = "";
-      note(done);
+      const waits = values.email && String(values.email).toLowerCase() !== user.email.toLowerCase();
+      note(waits ? "We have sent a link to the new address. It counts once you have opened it." : done);
     });
   });
   return form;

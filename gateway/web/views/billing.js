@@ -1,10 +1,11 @@
 /** Credits: how many there are, how to get more, and where they went. */
 
-import { api, ApiError, newKey } from "../api.js";
+import { api, newKey } from "../api.js";
 import { fill, h, icon } from "../dom.js";
 import { alertBox, doing } from "../feedback.js";
-import { day, moment } from "../pictures.js";
+import { day } from "../pictures.js";
 import { follow, store } from "../store.js";
+import { showHistory } from "./history.js";
 
 const BEFORE = "credits-before";
 /** A payment is told to us by the payment provider, a moment after the browser is back. */
@@ -38,7 +39,7 @@ export function billing(signal) {
     } catch (error) {
       alert.show(error);
     }
-    await history_(past);
+    await showHistory(past);
   };
   welcomeBack(returned, signal).then(load);
   addEventListener("online", load, { signal });
@@ -137,32 +138,6 @@ function subscribed(name, credits, alert) {
   const yours = h("p", { class: "price" }, icon("check"), "Your plan");
   const detail = h("p", { class: "quiet-text" }, `${credits} credits every month`);
   return h("li", { class: "card offer current" }, h("h3", {}, name), yours, detail, manage);
-}
-
-/** @param {HTMLElement} place */
-async function history_(place) {
-  let answer;
-  try {
-    answer = await api("GET", "/api/billing/transactions");
-  } catch (error) {
-    if (error instanceof ApiError) return fill(place);
-    throw error;
-  }
-  const list = answer.transactions ?? [];
-  const rows = list.map((/** @type {any} */ row) => {
-    const amount = row.credits ?? row.amount ?? 0;
-    const what = row.description || SOURCES[row.source] || SOURCES[row.type] || row.type || row.source || "";
-    return h(
-      "tr",
-      {},
-      h("td", {}, h("time", { datetime: row.createdAt }, moment(row.createdAt))),
-      h("td", {}, what),
-      h("td", { class: "amount" }, amount > 0 ? `+${amount}` : String(amount).replace("-", "−")),
-    );
-  });
-  const titles = ["When", "What", "Credits"].map((title) => h("th", { scope: "col" }, title));
-  const table = h("table", {}, h("thead", {}, h("tr", {}, titles)), h("tbody", {}, rows));
-  fill(place, rows.length > 0 && h("section", {}, h("h2", {}, "History"), table));
 }
 
 /**

@@ -15,16 +15,14 @@ export function sessions() {
 
 /** @param {HTMLElement} place */
 async function load(place) {
-  let answer;
+  let list;
   try {
-    answer = await api("GET", "/api/auth/sessions");
+    list = (await api("GET", "/api/auth/sessions")).sessions;
   } catch (error) {
     sentence(error);
-    place.hidden = true;
     return;
   }
   const alert = alertBox();
-  const list = answer.sessions ?? [];
   const end = (/** @type {HTMLButtonElement} */ button, /** @type {string} */ path, /** @type {string} */ done) =>
     doing(button, alert, async () => {
       await api("DELETE", path);
@@ -32,13 +30,13 @@ async function load(place) {
       await load(place);
     });
   const rows = list.map((/** @type {any} */ session) => {
-    const last = session.lastUsedAt ?? session.lastSeenAt ?? session.createdAt;
-    const out = h("button", { type: "button", class: "quiet" }, "Sign out");
+    const device = session.device || "A device";
+    const out = h("button", { type: "button", class: "quiet", "aria-label": `Sign out: ${device}` }, "Sign out");
     out.addEventListener("click", () => end(out, `/api/auth/sessions/${encodeURIComponent(session.id)}`, "Signed out there."));
     return h(
       "li",
       { class: "row spread" },
-      h("span", {}, device(session.userAgent), h("small", {}, `Last used ${moment(last)}`)),
+      h("span", {}, device, h("small", {}, `Last used ${moment(session.lastUsedAt ?? session.createdAt)}`)),
       session.current ? h("span", { class: "badge" }, "This device") : out,
     );
   });
@@ -46,15 +44,4 @@ async function load(place) {
   others.addEventListener("click", () => end(others, "/api/auth/sessions", "Signed out everywhere else."));
   fill(place, h("h2", {}, "Signed in"), h("ul", { class: "plain lines" }, rows), alert.element, rows.length > 1 && others);
   place.hidden = rows.length === 0;
-}
-
-/**
- * A browser and a system, as far as they tell.
- * @param {string} [agent]
- */
-function device(agent = "") {
-  const browser = [["Edg/", "Edge"], ["OPR/", "Opera"], ["Firefox/", "Firefox"], ["Chrome/", "Chrome"], ["Safari/", "Safari"]];
-  const system = [["iPhone", "iPhone"], ["iPad", "iPad"], ["Android", "Android"], ["Windows", "Windows"], ["Mac OS", "Mac"], ["Linux", "Linux"]];
-  const found = (/** @type {string[][]} */ names) => names.find(([mark]) => agent.includes(mark))?.[1];
-  return [found(browser), found(system)].filter(Boolean).join(" on ") || "A device";
 }

@@ -76,6 +76,7 @@ function entry(way, turn) {
       },
       fresh ? "At least 8 characters. A few words make a good one." : undefined,
     ),
+    !fresh && h("p", {}, h("a", { href: "/forgot-password" }, "Forgot your password?")),
     alert.element,
     button,
     h(
