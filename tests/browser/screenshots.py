@@ -6,8 +6,8 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import cast
 
-import skimage.data
 from PIL import Image
 from playwright.async_api import Browser, ViewportSize, async_playwright, expect
 
@@ -16,9 +16,11 @@ from services.kit import embedded
 from services.tryon.tests.engine import drawings
 from tests.browser.chromium import ARGUMENTS, executable
 from tests.browser.person import MAKING, Person
+from tests.e2e import pictures
 
 DOCS = ROOT / "docs"
 WIDE: ViewportSize = {"width": 1200, "height": 780}
+SURFACES = 32
 PHONE: ViewportSize = {"width": 390, "height": 780}
 
 
@@ -30,7 +32,7 @@ async def walk(browser: Browser, url: str) -> None:
     await shoot(ann, "welcome")
     await ann.sign_up()
     await expect(ann.page.get_by_role("heading", name="Start with a photo of yourself")).to_be_visible()
-    await ann.add("You", portrait())
+    await ann.add("You", pictures.person())
     for outfit in (drawings.tshirt(), drawings.tshirt((34, 54, 92), "badge"), drawings.sweater(pattern="stripes")):
         await ann.add("Wardrobe", outfit)
     await ann.try_on.click()
@@ -67,16 +69,18 @@ async def walk(browser: Browser, url: str) -> None:
 async def shoot(person: Person, name: str) -> None:
     """Writes what is shown, in few colours: a README should not weigh megabytes."""
     await person.page.evaluate("Promise.all([...document.images].map(image => image.decode()))")
-    picture = Image.open(io.BytesIO(await person.page.screenshot(animations="disabled")))
-    few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.FLOYDSTEINBERG)
-    few.save(DOCS / f"screen-{name}.png", optimize=True)
+    picture = Image.open(io.BytesIO(await person.page.screenshot(animations="disabled"))).convert("RGB")
+    few_colours(picture).save(DOCS / f"screen-{name}.png", optimize=True)
 
 
-def portrait() -> bytes:
-    """NASA's portrait of Eileen Collins, in the public domain, as scikit-image ships it."""
-    out = io.BytesIO()
-    Image.fromarray(skimage.data.astronaut()[:, :440]).save(out, "JPEG", quality=95)
-    return out.getvalue()
+def few_colours(picture: Image.Image) -> Image.Image:
+    """In 256 colours: those of the page's own surfaces exactly, the rest shared out among the photos."""
+    counted = sorted(picture.getcolors(picture.width * picture.height) or [], reverse=True)
+    surfaces = [part for _, colour in counted[:SURFACES] for part in cast("tuple[int, int, int]", colour)]
+    photos = picture.quantize(256 - SURFACES).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette((surfaces + photos)[: 3 * 256])
+    return picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
 
 async def photograph(url: str) -> None:

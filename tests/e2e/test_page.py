@@ -8,7 +8,15 @@ import pytest
 from gateway import pages
 from sandbox.stack import Stack
 
-PATHS = ["/", "/gallery", "/billing?success=true", "/account", "/reset-password?token=a", "/verify-email?token=a", "/forgot-password"]
+PATHS = [
+    "/",
+    "/gallery",
+    "/billing?success=true",
+    "/account",
+    "/reset-password?token=a",
+    "/verify-email?token=a",
+    "/forgot-password",
+]
 
 
 @pytest.fixture
