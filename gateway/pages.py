@@ -24,9 +24,15 @@ _POLICY = (
     "trusted-types 'none'"
 )
 
+# Nobody need be signed in, and the transcoder would refuse what is no call.
+_FILTERS = (
+    "{envoy.filters.http.ext_authz: *no_renewal, envoy.filters.http.grpc_json_transcoder: "
+    '{"@type": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}}'
+)
+
 
 def routes(images: str) -> list[str]:
-    """Envoy's routes, a line of YAML each, with its anchor `page`. `images` is the origin that pictures come from."""
+    """Envoy's routes, a line of YAML each, with its anchor `no_renewal`. `images` is where pictures come from."""
     files = sorted(path for path in WEB.rglob("*") if path.suffix in _TYPES)
     base = f"/assets/{_hash(b''.join(path.read_bytes() for path in files))}"
     addresses = {f"{base}/{path.relative_to(WEB).as_posix()}": path for path in files}
@@ -74,7 +80,7 @@ def _route(
     return (
         f"{{match: {match}, direct_response: {json.dumps(response)}, "
         f"response_headers_to_add: {json.dumps(added)}, "
-        f"response_headers_to_remove: [location], typed_per_filter_config: *page}}"
+        f"response_headers_to_remove: [location], typed_per_filter_config: {_FILTERS}}}"
     )
 
 

@@ -56,15 +56,17 @@ class Person:
 
     async def sign_up(self) -> None:
         """Fills in the form of the first visit."""
-        await self.page.get_by_label("E-mail").fill(self.email)
-        await self.page.get_by_label("Password").fill(PASSWORD)
-        await self.page.get_by_role("button", name="Create account").click()
+        await self._enter("Create your account", PASSWORD)
 
     async def sign_in(self, password: str = PASSWORD) -> None:
         """Fills in the form of a later visit."""
-        await self.page.get_by_label("E-mail").fill(self.email)
-        await self.page.get_by_label("Password").fill(password)
-        await self.page.get_by_role("button", name="Sign in").click()
+        await self._enter("Welcome back", password)
+
+    async def _enter(self, title: str, password: str) -> None:
+        form = self.page.locator("form", has=self.page.get_by_role("heading", name=title))
+        await form.get_by_label("E-mail").fill(self.email)
+        await form.get_by_label("Password").fill(password)
+        await form.get_by_label("Password").press("Enter")
 
     async def add(self, shelf: str, data: bytes, name: str = "picture.png") -> None:
         """Adds a picture to a shelf, You or Wardrobe, and waits until it is the chosen one."""
