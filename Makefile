@@ -6,7 +6,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test gen lint format lock bench-engine screenshots stop clean
+.PHONY: help setup run test gen lint format lock bench-engine bench-login bench-ledger screenshots stop clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,7 +22,7 @@ test: setup ## Run every test (ARGS="tests/e2e -k upload" for some)
 	@$(VENV_PYTHON) -m pytest $(ARGS)
 
 gen: setup ## Generate the code from the protos again
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(VENV_PYTHON) scripts/gen.py
+	@rm -f gen/inputs && $(PYTHON) scripts/setup.py
 
 lint: setup ## Check style, types and protos
 	@.venv/bin/ruff check .
@@ -43,6 +43,12 @@ bench-engine: setup ## Measure the local try-on engine
 
 screenshots: setup ## Take the README's pictures of the page anew (needs Chromium)
 	@$(VENV_PYTHON) -m tests.browser.screenshots
+
+bench-login: setup ## Measure sign-ins beside bcrypt alone, and profile reads meanwhile
+	@$(VENV_PYTHON) -m tests.bench.login
+
+bench-ledger: setup ## Measure holds and captures over gRPC beside bare SQL (ARGS="--rounds 5")
+	@$(VENV_PYTHON) -m tests.bench.ledger $(ARGS)
 
 stop: ## Stop what an earlier start has left running
 	@test ! -x $(VENV_PYTHON) || $(VENV_PYTHON) -m sandbox stop

@@ -1,5 +1,7 @@
 """What the tests of all services share: a real PostgreSQL server, with a database for each of them."""
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,9 +11,33 @@ from services.kit import embedded
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def make_data_dir() -> Iterator[Callable[[], Path]]:
+    """Makes folders for embedded servers, deleted in the end.
+
+    Not pytest's own: each of its sessions shuts the folder above from other users, and a server that root starts
+    runs as another user.
+    """
+    made: list[Path] = []
+
+    def make() -> Path:
+        made.append(Path(tempfile.mkdtemp(prefix="drape-")))
+        return made[-1]
+
+    yield make
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def data_dir(make_data_dir: Callable[[], Path]) -> Path:
+    """A new folder for an embedded server."""
+    return make_data_dir()
+
+
+@pytest.fixture(scope="session")
+def cluster(make_data_dir: Callable[[], Path]) -> Iterator[Path]:
     """The data folder of a running embedded server."""
-    folder = tmp_path_factory.mktemp("cluster")
+    folder = make_data_dir()
     embedded.start(folder)
     yield folder
     embedded.stop(folder)

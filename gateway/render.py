@@ -19,6 +19,8 @@ DEFAULTS = {
     "TOKEN_ISSUER": "drape",
     "DESCRIPTORS": "gen/drape.binpb",
     "JWKS_SOCKET": "drape-jwks",
+    # How long the keys of access tokens are kept before they are fetched again.
+    "JWKS_SECONDS": "60",
     # How many proxies in front of the gateway add to X-Forwarded-For.
     "TRUSTED_HOPS": "0",
     "AUTH_HOST": "auth",
@@ -44,6 +46,9 @@ def render(environment: Mapping[str, str]) -> str:
     for name, value in values.items():
         if any(character in value for character in '"\n\\'):
             raise ValueError(f"{name} must not contain quotes, backslashes or line breaks")
+        # These stand in the file without quotes around them.
+        if DEFAULTS[name].isdigit() and not (value.isascii() and value.isdigit()):
+            raise ValueError(f"{name} must be a number")
     values["RATE_LIMIT_PERCENT"] = "0" if values["RATE_LIMIT"] == "off" else "100"
     values["FRONTEND_URL"] = values["FRONTEND_URL"].rstrip("/")
     values["PUBLIC_URL"] = values["PUBLIC_URL"].rstrip("/")

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from sandbox import samples
-from sandbox.stack import DEFAULT_PORTS, ROOT, Stack, StackError, stop_leftovers
+from sandbox.stack import ROOT, Stack, StackError, preferred_ports, stop_leftovers
 from services.kit import embedded
 
 DATA = Path(os.environ.get("DATA_DIR", ROOT / ".data"))
@@ -34,7 +34,7 @@ def run() -> int:
     port = int(os.environ.get("PORT", "8080"))
     # Without a frontend of its own the gateway's page is the one that payments come back to.
     frontend = os.environ.get("FRONTEND_URL") or f"http://localhost:{port}"
-    stack = Stack(DATA, DEFAULT_PORTS | {"gateway": port}, frontend)
+    stack = Stack(DATA, preferred_ports(port), frontend)
     started = time.monotonic()
     print("Starting Drape …", flush=True)
     try:
@@ -69,7 +69,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _welcome(stack: Stack, seconds: float, person: Path, outfit: Path) -> str:
     template = (Path(__file__).parent / "welcome.txt").read_text()
     values = {"URL": stack.url, "SECONDS": f"{seconds:.1f}", "LOGS": _short(stack.data_dir / "logs")}
-    values |= {"PERSON": _short(person), "OUTFIT": _short(outfit)}
+    values |= {"PERSON": _short(person), "OUTFIT": _short(outfit), "INBOX": f"http://localhost:{stack.ports['mail']}/"}
     for name, value in values.items():
         template = template.replace(f"@{name}@", value)
     return template if shutil.which("curl") else template + "\n(curl is not installed here: apt install curl)\n"

@@ -33,6 +33,8 @@ DEFAULT_PORTS = {
     "billing": 50054,
     "worker": 50055,
     "stripe": 4242,
+    "mail": 8025,
+    "smtp": 2525,
 }
 _STOP_SECONDS = 25
 
@@ -48,6 +50,12 @@ def free_ports() -> dict[str, int]:
         for one in sockets.values():
             one.bind(("127.0.0.1", 0))
         return {name: one.getsockname()[1] for name, one in sockets.items()}
+
+
+def preferred_ports(gateway: int) -> dict[str, int]:
+    """The usual ports, but others where those are taken: only the gateway's is one that a person knows."""
+    free = free_ports()
+    return {name: port if _is_free(port) else free[name] for name, port in DEFAULT_PORTS.items()} | {"gateway": gateway}
 
 
 @dataclass
@@ -85,7 +93,7 @@ class Stack:
         log = self.data_dir / "logs" / f"{name}.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("ab") as output:
-            self.processes[name] = subprocess.Popen(  # noqa: S603 - the Procfile's own commands
+            self.processes[name] = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
             )
         self._write_pids()
@@ -117,6 +125,10 @@ class Stack:
         self.processes.clear()
         self._pid_file.unlink(missing_ok=True)
 
+    def environment(self, name: str) -> dict[str, str]:
+        """The variables of a process, for a command that is to run beside it."""
+        return self._environments()[name]
+
     @property
     def _pid_file(self) -> Path:
         return self.data_dir / "pids.json"
@@ -130,15 +142,11 @@ class Stack:
 
     def _check_ports(self) -> None:
         for name, port in self.ports.items():
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError as error:
-                    raise StackError(
-                        f"Port {port}, which {name} needs, is in use. Stop what uses it, or run `make stop` "
-                        f"if that is an earlier start of Drape."
-                    ) from error
+            if not _is_free(port):
+                raise StackError(
+                    f"Port {port}, which {name} needs, is in use. Stop what uses it (`make stop`, if that is an "
+                    f"earlier start of Drape), or choose another one: make run PORT={port + 1}"
+                )
 
     def _environments(self) -> dict[str, dict[str, str]]:
         """The variables of each process. A service sees its own secrets and no other's."""
@@ -162,7 +170,9 @@ class Stack:
             for service in SERVICES
         }
         result["billing"]["STRIPE_API_BASE"] = f"http://127.0.0.1:{self.ports['stripe']}"
-        result["worker"] = result["tryon"] | {"LISTEN": f"127.0.0.1:{self.ports['worker']}"}
+        result["auth"]["SMTP_URL"] = os.environ.get("SMTP_URL", f"smtp://127.0.0.1:{self.ports['smtp']}")
+        result["mail"] = base | {"SMTP_PORT": str(self.ports["smtp"]), "MAIL_PORT": str(self.ports["mail"])}
+        result["worker"] = result["tryon"] | {"LISTEN": f"127.0.0.1:{self.ports['worker']}"} | _engines()
         result["stripe"] = base | self._stripe(values)
         result["gateway"] = base | self._gateway()
         return {name: variables | self.extra.get(name, {}) for name, variables in result.items()}
@@ -220,6 +230,12 @@ class Stack:
         return False
 
 
+def _engines() -> dict[str, str]:
+    """What whoever starts the stack says about engines other than the local one: their order, keys and limits."""
+    prefixes = ("FASHN_", "FAL_", "REPLICATE_", "VERTEX_", "GOOGLE_APPLICATION_CREDENTIALS")
+    return {name: value for name, value in os.environ.items() if name == "ENGINES" or name.startswith(prefixes)}
+
+
 def stop_leftovers(data_dir: Path) -> bool:
     """Kills the processes of an earlier start that was itself killed; tells whether there were any."""
     file = data_dir / "pids.json"
@@ -234,6 +250,16 @@ def stop_leftovers(data_dir: Path) -> bool:
                     _wait_or_kill(process)
         file.unlink(missing_ok=True)
     return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _wait_or_kill(process: psutil.Process) -> None:

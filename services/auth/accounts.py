@@ -1,34 +1,40 @@
 """Accounts: registering, signing in, the profile, deletion."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-import email_validator
-from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
+from services.auth import audit
+from services.auth.addresses import checked_email, email_key
+from services.auth.devices import Device
 from services.auth.errors import (
+    AccountDisabled,
     EmailInUse,
     InvalidCredentials,
-    InvalidEmail,
     UserAlreadyExists,
     WrongCurrentPassword,
 )
+from services.auth.links import Links, notify
 from services.auth.models import Session, User
 from services.auth.passwords import Passwords, check_new_password
-from services.auth.sessions import Credentials, Device, Sessions
+from services.auth.recovery import LOGIN
+from services.auth.sessions import Credentials, Sessions
+from services.auth.throttling import Throttle
 from services.kit import tasks
 from services.kit.database import Database
 from services.kit.errors import Unauthenticated
 from services.kit.ids import new_id
 
-# Shops try us out on .test and .local; whether mail arrives is not decided by a list of names.
-email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
-
 FORGET_TASK = "forget_user"
 """Deletes a user's data at one other service. Payload: user_id, service."""
+FORGET_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0, 3, 7, 60, 300))
+"""Asked again for what was under way when it was first asked: an upload whose body took its time, a picture that
+a worker was storing. The last one comes after every deadline there is."""
+CONFIRM = "confirm"
 
 
 @dataclass(frozen=True)
@@ -54,18 +60,28 @@ class ProfileChange:
 class Accounts:
     """The use cases of accounts."""
 
-    def __init__(self, database: Database, passwords: Passwords, sessions: Sessions, holders: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        sessions: Sessions,
+        throttle: Throttle,
+        links: Links,
+        holders: tuple[str, ...],
+    ) -> None:
         """`holders` names the services that keep data of users."""
         self._database = database
         self._passwords = passwords
         self._sessions = sessions
+        self._throttle = throttle
+        self._links = links
         self._holders = holders
 
     async def register(
         self, email: str, password: str, name: str | None, device: Device
     ) -> tuple[Account, Credentials]:
         """Opens an account and a session. Raises InvalidEmail, InvalidPassword, UserAlreadyExists."""
-        address = _checked_email(email)
+        address = checked_email(email)
         check_new_password(password)
         row = {
             "id": new_id(),
@@ -79,68 +95,123 @@ class Accounts:
             async with self._database.transaction() as connection:
                 await connection.execute(insert(User).values(row))
                 credentials = await self._sessions.open(connection, row["id"], device)  # type: ignore[arg-type]
+                await self._links.issue(connection, row["id"], "verify", address)  # type: ignore[arg-type]
+                await audit.note(connection, "registered", credentials.user_id, credentials.session_id, device)
         except IntegrityError as error:
             raise UserAlreadyExists("User already exists") from error
         return Account(row["id"], address, row["name"], row["created_at"]), credentials  # type: ignore[arg-type]
 
     async def login(self, email: str, password: str, device: Device) -> tuple[Account, Credentials]:
-        """Opens a session. Raises InvalidCredentials, unknown e-mail and wrong password take the same time."""
+        """Opens a session. Raises InvalidCredentials, TooManyAttempts, and AccountDisabled to who has the password.
+
+        Unknown e-mail and wrong password take the same steps, and so the same time.
+        """
+        key = email_key(email)
+        account = key or email
+        await self._throttle.count(LOGIN, account=account, address=device.address)
         async with self._database.read() as connection:
-            found = await connection.execute(select(User).where(col(User.email_key) == email.strip().lower()))
-            user = found.first()
+            user = (await connection.execute(select(User).where(col(User.email_key) == key))).first()
         if not await self._passwords.verify(password, user.password_hash if user else None) or user is None:
+            async with self._database.transaction() as connection:
+                await audit.note(connection, "login_failed", user.id if user else None, device=device)
             raise InvalidCredentials("Invalid credentials")
-        async with self._database.transaction() as connection:
-            credentials = await self._sessions.open(connection, user.id, device)
+        if user.disabled_at is not None:
+            raise AccountDisabled("This account is disabled. Please contact our support.")
+        better = await self._passwords.hash(password) if self._passwords.outdated(user.password_hash) else None
+        try:
+            async with self._database.transaction() as connection:
+                credentials = await self._sessions.open(connection, user.id, device)
+                await self._throttle.take_back(connection, LOGIN, account=account, address=device.address)
+                if better:
+                    await _keep_hash(connection, user, better)
+                await audit.note(connection, "logged_in", user.id, credentials.session_id, device)
+        except IntegrityError as error:  # deleted meanwhile
+            raise InvalidCredentials("Invalid credentials") from error
         return _account(user), credentials
 
     async def profile(self, user_id: str, session_id: str) -> Account:
         """The account, if the session has not ended. Raises Unauthenticated."""
         return _account(await self._user_in_session(user_id, session_id))
 
-    async def update(self, user_id: str, session_id: str, change: ProfileChange) -> Account:
-        """Changes the profile; a new password ends all other sessions.
+    async def update(
+        self, user_id: str, session_id: str, change: ProfileChange, device: Device | None = None
+    ) -> Account:
+        """Changes the profile; a new password ends all other sessions, a new address waits until it is confirmed.
 
-        Raises WrongCurrentPassword, InvalidEmail, InvalidPassword, EmailInUse.
+        Raises WrongCurrentPassword, InvalidEmail, InvalidPassword, EmailInUse, TooManyAttempts.
         """
         user = await self._user_in_session(user_id, session_id)
-        values = await self._checked_changes(user, change)
-        if not values:
-            return _account(user)
-        try:
-            async with self._database.transaction() as connection:
-                statement = update(User).where(col(User.id) == user_id).values(values).returning(User)
-                changed = (await connection.execute(statement)).one()
-                if "password_hash" in values:
-                    await self._sessions.end_others(connection, user_id, session_id)
-        except IntegrityError as error:
-            raise EmailInUse("Email already in use") from error
-        return _account(changed)
-
-    async def delete(self, user_id: str, session_id: str, password: str | None) -> None:
-        """Deletes the account now, and what other services keep as durable tasks. Raises WrongCurrentPassword."""
-        user = await self._user_in_session(user_id, session_id)
-        if password and not await self._passwords.verify(password, user.password_hash):
-            raise WrongCurrentPassword("Current password is incorrect")
-        async with self._database.transaction() as connection:
-            await connection.execute(delete(User).where(col(User.id) == user_id))
-            for service in self._holders:
-                await tasks.enqueue(connection, FORGET_TASK, {"user_id": user_id, "service": service})
-
-    async def _checked_changes(self, user: Row[User], change: ProfileChange) -> dict[str, object]:
-        values: dict[str, object] = {}
-        if change.name and change.name != user.name:
-            values["name"] = change.name
-        if change.email and (address := _checked_email(change.email)) != user.email:
-            values |= {"email": address, "email_key": address.lower()}
+        address = await self._new_address(user, change)
         if change.password:
             check_new_password(change.password)
-        guarded = change.password or "email" in values
-        if guarded and not await self._passwords.verify(change.current_password or "", user.password_hash):
+        if change.password or address:
+            await self._check_password(user, change.current_password or "", device)
+        password_hash = await self._passwords.hash(change.password) if change.password else None
+        async with self._database.transaction() as connection:
+            if change.name and change.name != user.name:
+                renamed = update(User).where(col(User.id) == user_id).values(name=change.name).returning(User)
+                if (changed := (await connection.execute(renamed)).first()) is None:
+                    raise Unauthenticated("Invalid or expired token")
+                user = changed
+            if password_hash:
+                await self._change_password(connection, user, session_id, password_hash, device)
+            if address:
+                await self._links.issue(connection, user_id, "change", address)
+                await notify(connection, user.email, "change_requested")
+                await audit.note(connection, "email_change_requested", user_id, session_id, device)
+        return _account(user)
+
+    async def delete(self, user_id: str, session_id: str, password: str | None, device: Device | None = None) -> None:
+        """Deletes the account now, and what other services keep as durable tasks.
+
+        Raises WrongCurrentPassword, TooManyAttempts.
+        """
+        user = await self._user_in_session(user_id, session_id)
+        if password:
+            await self._check_password(user, password, device)
+        await self.remove(user_id, actor="user")
+
+    async def remove(self, user_id: str, actor: str) -> None:
+        """Deletes an account without asking anybody. Raises Unauthenticated when somebody else just did."""
+        async with self._database.transaction() as connection:
+            if not (await connection.execute(delete(User).where(col(User.id) == user_id))).rowcount:
+                raise Unauthenticated("Invalid or expired token")
+            for service in self._holders:
+                payload = {"user_id": user_id, "service": service}
+                for delay in FORGET_AFTER:
+                    await tasks.enqueue(connection, FORGET_TASK, payload, delay=delay)
+            await audit.forget_places(connection, user_id)
+            await audit.note(connection, "account_deleted", user_id, actor=actor)
+
+    async def _new_address(self, user: Row[User], change: ProfileChange) -> str | None:
+        """The address to change to, if it is another one. Raises InvalidEmail, EmailInUse."""
+        if not change.email or (address := checked_email(change.email)) == user.email:
+            return None
+        others = select(col(User.id)).where(col(User.email_key) == address.lower(), col(User.id) != user.id)
+        async with self._database.read() as connection:
+            if (await connection.execute(others)).first() is not None:
+                # Told to who has the password only: the check of that comes first where it is wrong.
+                await self._check_password(user, change.current_password or "", None)
+                raise EmailInUse("Email already in use")
+        return address
+
+    async def _check_password(self, user: Row[User], password: str, device: Device | None) -> None:
+        """Raises WrongCurrentPassword, TooManyAttempts: a stolen session is no place to guess either."""
+        place = device.address if device else ""
+        await self._throttle.count(CONFIRM, account=user.id, address=place)
+        if not await self._passwords.verify(password, user.password_hash):
             raise WrongCurrentPassword("Current password is incorrect")
-        if change.password:
-            values["password_hash"] = await self._passwords.hash(change.password)
-        return values
+        async with self._database.transaction() as connection:
+            await self._throttle.take_back(connection, CONFIRM, account=user.id, address=place)
+
+    async def _change_password(
+        self, connection: AsyncConnection, user: Row[User], session_id: str, password_hash: str, device: Device | None
+    ) -> None:
+        await connection.execute(update(User).where(col(User.id) == user.id).values(password_hash=password_hash))
+        await self._sessions.end_others(connection, user.id, session_id)
+        await self._links.withdraw(connection, user.id, "reset", "change")
+        await notify(connection, user.email, "password_changed")
+        await audit.note(connection, "password_changed", user.id, session_id, device)
 
     async def _user_in_session(self, user_id: str, session_id: str) -> Row[User]:
         statement = (
@@ -155,11 +226,10 @@ class Accounts:
         return user
 
 
-def _checked_email(email: str) -> str:
-    try:
-        return validate_email(email.strip(), check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        raise InvalidEmail("Please enter a valid email address") from error
+async def _keep_hash(connection: AsyncConnection, user: Row[User], password_hash: str) -> None:
+    """Unless the password was changed meanwhile."""
+    same = and_(col(User.id) == user.id, col(User.password_hash) == user.password_hash)
+    await connection.execute(update(User).where(same).values(password_hash=password_hash))
 
 
 def _account(row: Row[User]) -> Account:

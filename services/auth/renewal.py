@@ -48,6 +48,13 @@ class RenewalServicer(external_auth_pb2_grpc.AuthorizationServicer):  # type: ig
             )
             for cookie in self._cookies.of(credentials)
         ]
+        # Whatever the answer is about, it now carries a session.
+        downstream.append(
+            HeaderValueOption(
+                header=HeaderValue(key="cache-control", value="no-store"),
+                append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+            )
+        )
         return pb.CheckResponse(
             status=status_pb2.Status(code=code_pb2.OK),
             ok_response=pb.OkHttpResponse(headers=[upstream], response_headers_to_add=downstream),
@@ -66,6 +73,6 @@ def _refused(error: ServiceError) -> pb.CheckResponse:
         denied_response=pb.DeniedHttpResponse(
             status=HttpStatus(code=401),
             headers=[json_type],
-            body=MessageToJson(status_of(error), indent=None),
+            body=MessageToJson(status_of(error), indent=None, always_print_fields_with_no_presence=True),
         ),
     )

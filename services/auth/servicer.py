@@ -1,24 +1,42 @@
 """The RPCs of the auth service."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import grpc
 from drape.auth.v1 import auth_pb2 as pb
-from drape.auth.v1 import auth_pb2_grpc
+from drape.auth.v1 import (
+    auth_pb2_grpc,
+    recovery_pb2,
+    recovery_pb2_grpc,
+    revocation_pb2,
+    revocation_pb2_grpc,
+    session_pb2,
+    session_pb2_grpc,
+)
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.auth.accounts import Account, Accounts, ProfileChange
 from services.auth.cookies import REFRESH_COOKIE, Cookies
+from services.auth.devices import Device, device_name
 from services.auth.errors import InvalidSession
 from services.auth.keys import Keys
 from services.auth.peers import Peers, Standing
-from services.auth.sessions import Device, Sessions
+from services.auth.recovery import Recovery
+from services.auth.revocations import Revocations
+from services.auth.sessions import Sessions
 from services.kit.http import NO_STORE, metadata_of, respond
 from services.kit.identity import caller, caller_or_none, read_cookies
 from services.kit.rpc import Context
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AuthService"].full_name
-PUBLIC = frozenset(f"{SERVICE}/{name}" for name in ("Register", "Login", "Logout", "RefreshSession", "GetJwks"))
+SESSIONS = session_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name
+RECOVERY = recovery_pb2.DESCRIPTOR.services_by_name["RecoveryService"].full_name
+REVOCATION = revocation_pb2.DESCRIPTOR.services_by_name["RevocationService"].full_name
+PUBLIC = frozenset(
+    f"{SERVICE}/{name}" for name in ("Register", "Login", "Logout", "RefreshSession", "GetJwks")
+) | frozenset(f"{RECOVERY}/{name}" for name in ("ForgotPassword", "ResetPassword", "VerifyEmail"))
+INTERNAL = {REVOCATION: frozenset({"media", "tryon", "billing"})}
 
 
 class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
@@ -49,9 +67,9 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
 
     async def Logout(self, request: pb.LogoutRequest, context: Context) -> pb.LogoutResponse:
         if token := read_cookies(metadata_of(context).get("cookie", "")).get(REFRESH_COOKIE):
-            await self._sessions.end_by_token(token)
+            await self._sessions.end_by_token(token, _device(context))
         if me := caller_or_none():
-            await self._sessions.end(me.session_id)
+            await self._sessions.end(me.session_id, _device(context))
         await respond(context, headers=(NO_STORE,), cookies=self._cookies.cleared())
         return pb.LogoutResponse(message="Logged out successfully")
 
@@ -81,7 +99,7 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
     ) -> pb.UpdateProfileResponse:
         me = caller(context)
         change = ProfileChange(request.name, request.email, request.password, request.current_password)
-        account = await self._accounts.update(me.user_id, me.session_id, change)
+        account = await self._accounts.update(me.user_id, me.session_id, change, _device(context))
         standing = await self._peers.standing(account.id)
         await respond(context, headers=(NO_STORE,))
         return pb.UpdateProfileResponse(message="Profile updated successfully", user=_user(account, standing))
@@ -92,7 +110,7 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         context: Context,
     ) -> pb.DeleteAccountResponse:
         me = caller(context)
-        await self._accounts.delete(me.user_id, me.session_id, request.password)
+        await self._accounts.delete(me.user_id, me.session_id, request.password, _device(context))
         await respond(context, headers=(NO_STORE,), cookies=self._cookies.cleared())
         return pb.DeleteAccountResponse(message="Account deleted successfully")
 
@@ -111,6 +129,127 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         return (SERVICE,)
 
 
+class SessionServicer(session_pb2_grpc.SessionServiceServicer):
+    """Where an account is signed in."""
+
+    def __init__(self, sessions: Sessions, cookies: Cookies) -> None:
+        self._sessions = sessions
+        self._cookies = cookies
+
+    async def ListSessions(
+        self,
+        request: session_pb2.ListSessionsRequest,
+        context: Context,
+    ) -> session_pb2.ListSessionsResponse:
+        me = caller(context)
+        rows = await self._sessions.of_user(me.user_id, me.session_id)
+        await respond(context, headers=(NO_STORE,))
+        return session_pb2.ListSessionsResponse(
+            sessions=[
+                session_pb2.Session(
+                    id=row.id,
+                    device=device_name(row.user_agent),
+                    user_agent=row.user_agent,
+                    address=row.address,
+                    created_at=_stamp(row.created_at),
+                    last_used_at=_stamp(row.rotated_at),
+                    current=row.id == me.session_id,
+                )
+                for row in rows
+            ]
+        )
+
+    async def EndSession(
+        self,
+        request: session_pb2.EndSessionRequest,
+        context: Context,
+    ) -> session_pb2.EndSessionResponse:
+        me = caller(context)
+        await self._sessions.end_one(me.user_id, me.session_id, request.id, _device(context))
+        cookies = self._cookies.cleared() if request.id == me.session_id else ()
+        await respond(context, headers=(NO_STORE,), cookies=cookies)
+        return session_pb2.EndSessionResponse(message="Session ended successfully")
+
+    async def EndOtherSessions(
+        self,
+        request: session_pb2.EndOtherSessionsRequest,
+        context: Context,
+    ) -> session_pb2.EndOtherSessionsResponse:
+        me = caller(context)
+        ended = await self._sessions.end_all_but(me.user_id, me.session_id, _device(context))
+        await respond(context, headers=(NO_STORE,))
+        return session_pb2.EndOtherSessionsResponse(message="All other sessions ended successfully", ended=ended)
+
+    def register(self, server: grpc.aio.Server) -> Iterable[str]:
+        """Adds the service to the server."""
+        session_pb2_grpc.add_SessionServiceServicer_to_server(self, server)
+        return (SESSIONS,)
+
+
+class RecoveryServicer(recovery_pb2_grpc.RecoveryServiceServicer):
+    """What mailed links lead to."""
+
+    def __init__(self, recovery: Recovery) -> None:
+        self._recovery = recovery
+
+    async def ForgotPassword(
+        self,
+        request: recovery_pb2.ForgotPasswordRequest,
+        context: Context,
+    ) -> recovery_pb2.ForgotPasswordResponse:
+        await self._recovery.forgot(request.email, _device(context))
+        await respond(context, headers=(NO_STORE,))
+        return recovery_pb2.ForgotPasswordResponse(
+            message="If there is an account with that e-mail, a link to choose a new password is on its way."
+        )
+
+    async def ResetPassword(
+        self,
+        request: recovery_pb2.ResetPasswordRequest,
+        context: Context,
+    ) -> recovery_pb2.ResetPasswordResponse:
+        await self._recovery.reset(request.token, request.password, _device(context))
+        await respond(context, headers=(NO_STORE,))
+        return recovery_pb2.ResetPasswordResponse(message="Password changed successfully. Please sign in.")
+
+    async def VerifyEmail(
+        self,
+        request: recovery_pb2.VerifyEmailRequest,
+        context: Context,
+    ) -> recovery_pb2.VerifyEmailResponse:
+        await self._recovery.verify(request.token, _device(context))
+        await respond(context, headers=(NO_STORE,))
+        return recovery_pb2.VerifyEmailResponse(message="Email address confirmed successfully")
+
+    def register(self, server: grpc.aio.Server) -> Iterable[str]:
+        """Adds the service to the server."""
+        recovery_pb2_grpc.add_RecoveryServiceServicer_to_server(self, server)
+        return (RECOVERY,)
+
+
+class RevocationServicer(revocation_pb2_grpc.RevocationServiceServicer):
+    """What other services call."""
+
+    def __init__(self, revocations: Revocations) -> None:
+        self._revocations = revocations
+
+    async def ListRevokedSessions(
+        self,
+        request: revocation_pb2.ListRevokedSessionsRequest,
+        context: Context,
+    ) -> revocation_pb2.ListRevokedSessionsResponse:
+        since = request.since.ToDatetime(UTC) if request.HasField("since") else None
+        page = await self._revocations.since(since)
+        return revocation_pb2.ListRevokedSessionsResponse(
+            session_ids=page.session_ids, next_since=_stamp(page.next_since), keep_seconds=int(page.keep_seconds)
+        )
+
+    def register(self, server: grpc.aio.Server) -> Iterable[str]:
+        """Adds the service to the server."""
+        revocation_pb2_grpc.add_RevocationServiceServicer_to_server(self, server)
+        return (REVOCATION,)
+
+
 def _user(account: Account, standing: Standing | None, subscription: bool = True, created: bool = False) -> pb.User:
     """The account as the contract shows it; which fields differs from answer to answer."""
     user = pb.User(id=account.id, email=account.email, name=account.name)
@@ -119,10 +258,14 @@ def _user(account: Account, standing: Standing | None, subscription: bool = True
         if subscription:
             user.subscription = standing.subscription
     if created:
-        stamp = Timestamp()
-        stamp.FromDatetime(account.created_at)
-        user.created_at.CopyFrom(stamp)
+        user.created_at.CopyFrom(_stamp(account.created_at))
     return user
+
+
+def _stamp(moment: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
 
 
 def _device(context: Context) -> Device:

@@ -2,16 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
+from services.billing.account import LockedAccount
 from services.billing.catalog import Catalog
+from services.billing.customers import Customers
 from services.billing.errors import IdempotencyKeyReused, InvalidIdempotencyKey, InvalidPlan
 from services.billing.ledger import Ledger
-from services.billing.models import Account, Checkout
-from services.billing.payments import PaymentPage, Payments, Purchase, SessionState
+from services.billing.mirror import Mirror
+from services.billing.models import Checkout
+from services.billing.payments import PaymentPage, Payments, PlanOffer, Purchase
+from services.billing.stripe_states import SessionState
 from services.kit.database import Database
 from services.kit.ids import new_id
 
@@ -37,11 +43,13 @@ class Checkouts:
         self._ledger = ledger
         self._payments = payments
         self._catalog = catalog
+        self._customers = Customers(database, ledger, payments)
+        self._mirror = Mirror(database, ledger)
 
     async def begin(self, user_id: str, kind: str, plan: str, idempotency_key: str) -> PaymentPage:
         """A page to pay at. The same idempotency key gives the same page.
 
-        Raises InvalidPlan, InvalidIdempotencyKey, IdempotencyKeyReused, PaymentsUnavailable.
+        Raises InvalidPlan, InvalidIdempotencyKey, IdempotencyKeyReused, PaymentsUnavailable, AccountClosed.
         """
         offer = self._offer(kind, plan.lower())
         if len(idempotency_key) > MAX_KEY_CHARACTERS:
@@ -51,30 +59,50 @@ class Checkouts:
             raise IdempotencyKeyReused("This Idempotency-Key was used for another request")
         if row.session_id and row.url:
             return PaymentPage(row.session_id, row.url)
-        customer = await self._customer(user_id)
-        page = await self._payments.create_page(_purchase(row, offer), customer)
+        customer = await self._customers.of(user_id)
+        price = (await self._payments.plan_prices(self._plans()))[offer.plan] if kind == "subscription" else None
+        page = await self._payments.create_page(_purchase(row, offer), customer, price)
         await self._set(row.id, session_id=page.session_id, url=page.url)
         return page
 
     async def fulfil(self, session_id: str) -> None:
         """Does what the session's state at Stripe calls for. Safe to call at any time, any number of times."""
-        session = await self._payments.session(session_id)
-        checkout = await self._of(session)
-        if session is None or checkout is None:
-            return
-        if session.paid:
-            if checkout.type == "credits":
-                await self._ledger.grant(checkout.user_id, "purchase", checkout.id, checkout.credits)
-            await self._set(checkout.id, status="completed", payment_id=session.payment_id)
-        elif session.status == "expired" and checkout.status == "pending":
-            await self._set(checkout.id, status="expired")
+        await self._settle(session_id, failed=False)
 
     async def fail(self, session_id: str) -> None:
         """Marks a purchase whose payment did not come, unless it did after all."""
+        await self._settle(session_id, failed=True)
+
+    async def _settle(self, session_id: str, *, failed: bool) -> None:
         session = await self._payments.session(session_id)
         checkout = await self._of(session)
-        if session is not None and checkout is not None and not session.paid:
-            await self._set(checkout.id, status="failed")
+        if checkout is None:
+            return
+
+        async def look() -> tuple[SessionState | None, int]:
+            now = await self._payments.session(session_id)
+            paid_for_credits = now is not None and now.paid and checkout.type == "credits"
+            return now, await self._payments.withdrawn(now.payment_id) if now and paid_for_credits else 0
+
+        async def write(connection: AsyncConnection, account: LockedAccount, seen: tuple[Any, int]) -> None:
+            now, refunded = seen
+            values: dict[str, Any] = {}
+            if now is not None and now.paid:
+                values = {"status": "completed", "payment_id": now.payment_id, "refunded": refunded}
+                if checkout.type == "credits":
+                    await account.grant("purchase", checkout.id, checkout.credits)
+                    await account.revoke(
+                        "purchase", checkout.id, revoked_credits(checkout.credits, checkout.amount, refunded)
+                    )
+            elif now is not None and failed:
+                values = {"status": "failed"}
+            elif now is not None and now.status == "expired":
+                values = {"status": "expired"}
+            if values:
+                mine = update(Checkout).where(col(Checkout.id) == checkout.id)
+                await connection.execute(mine.values(values | {"session_id": session_id}))
+
+        await self._mirror.write(checkout.user_id, look, write)
 
     def _offer(self, kind: str, plan: str) -> Offer:
         if kind == "subscription":
@@ -109,19 +137,13 @@ class Checkouts:
             )
             return (await connection.execute(statement)).one()
 
-    async def _customer(self, user_id: str) -> str:
-        await self._ledger.standing(user_id)  # opens the account
-        known = select(col(Account.stripe_customer_id)).where(col(Account.user_id) == user_id)
-        async with self._database.read() as connection:
-            customer = (await connection.execute(known)).scalar_one()
-        if customer:
-            return str(customer)
-        created = await self._payments.create_customer(user_id)
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                update(Account).where(col(Account.user_id) == user_id).values(stripe_customer_id=created)
-            )
-        return created
+    def _plans(self) -> list[PlanOffer]:
+        """Every plan that is sold, so that the portal has them all to choose from."""
+        return [
+            PlanOffer(key, f"Drape {plan.name}, {plan.credits} credits a month", plan.price, self._catalog.currency)
+            for key, plan in self._catalog.plans.items()
+            if plan.price
+        ]
 
     async def _of(self, session: SessionState | None) -> Row[Checkout] | None:
         if session is None:
@@ -139,3 +161,8 @@ class Checkouts:
 def _purchase(row: Row[Checkout], offer: Offer) -> Purchase:
     metadata = {"type": offer.kind, "plan": offer.plan}
     return Purchase(row.id, row.user_id, offer.kind, offer.name, row.amount, row.currency, metadata)
+
+
+def revoked_credits(credits: int, amount: int, refunded: int) -> int:
+    """How many of the credits that `amount` paid for go back with `refunded` of it, rounded in the user's favour."""
+    return credits * min(refunded, amount) // amount if amount else 0

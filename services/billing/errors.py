@@ -58,6 +58,7 @@ class InvalidPlan(InvalidArgument):
     """Nothing of that name is sold."""
 
     reason = "INVALID_PLAN"
+    field = "plan"
 
 
 class IdempotencyKeyReused(ServiceError):
@@ -71,6 +72,12 @@ class InvalidIdempotencyKey(InvalidArgument):
     """The key is too long."""
 
     reason = "INVALID_IDEMPOTENCY_KEY"
+
+
+class InvalidPageToken(InvalidArgument):
+    """The token is not one that we gave out."""
+
+    reason = "INVALID_PAGE_TOKEN"
 
 
 class SignatureInvalid(InvalidArgument):

@@ -2,20 +2,24 @@
 
 Two-phase as in TigerBeetle's pending transfers. Every change locks the account's row first, so changes of one
 account stand in line and there is one order of locks. After any of them: the entries add up to `available`,
-which is what is left of all grants, and `held` is the sum of the open holds.
+which is what is left of all grants, `held` is the sum of the open holds, and `debt` of what is owed. The two
+that every try-on needs, hold and capture, are functions in the database: one round trip each.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import functools
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Executable, Row, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
+from services.billing.account import LockedAccount
+from services.billing.batches import Batches
 from services.billing.errors import (
     AccountClosed,
     HoldAlreadyCaptured,
@@ -30,220 +34,128 @@ from services.kit.database import Database
 from services.kit.errors import ServiceError
 from services.kit.ids import new_id
 
-# Credits that end, or that cost nothing, are spent before those that were paid for.
-PRIORITY = {"promotion": 10, "signup": 20, "subscription": 30, "purchase": 40, "adjustment": 50}
+# The calls come sorted by account, and are made in that order: two batches never wait for each other.
+_HOLD = text(
+    "SELECT outcome, credits FROM unnest(CAST(:user AS text[]), CAST(:hold AS text[]), CAST(:amount AS int[]), "
+    "CAST(:ends AS timestamptz[]), CAST(:now AS timestamptz[]), CAST(:entry AS text[])) "
+    "AS call(caller, hold, amount, ends, now, entry), "
+    "LATERAL hold_credits(call.caller, call.hold, call.amount, call.ends, call.now, call.entry)"
+)
+_CAPTURE = text(
+    "SELECT outcome, credits FROM unnest(CAST(:user AS text[]), CAST(:hold AS text[]), CAST(:now AS timestamptz[]), "
+    "CAST(:entry AS text[])) AS call(caller, hold, now, entry), "
+    "LATERAL capture_hold(call.caller, call.hold, call.now, call.entry)"
+)
+Call = dict[str, Any]
+Outcome = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What a user has. `grants` are those with something left, in spending order."""
+    """What a user has. `grants` are those with something left, in spending order; `debt` is what the next pays."""
 
     credits: int
     held: int
     plan: str
     grants: Sequence[Row[Grant]]
-
-
-class LockedAccount:
-    """An account whose row this transaction has locked, and the changes that can be made to it."""
-
-    def __init__(self, connection: AsyncConnection, row: Row[Account], now: datetime) -> None:
-        self.user_id: str = row.user_id
-        self.available: int = row.available
-        self.held: int = row.held
-        self.closed: bool = row.closed_at is not None
-        self._connection = connection
-        self._now = now
-
-    async def grant(self, source: str, reference: str, amount: int, expires_at: datetime | None = None) -> bool:
-        """Adds credits; False when that source and reference were granted before, or the account is closed."""
-        if self.closed:
-            return False
-        grant_id = new_id()
-        row = {
-            "id": grant_id,
-            "user_id": self.user_id,
-            "source": source,
-            "reference": reference,
-            "amount": amount,
-            "remaining": amount,
-            "priority": PRIORITY[source],
-            "created_at": self._now,
-            "expires_at": expires_at,
-        }
-        inserted = await self._connection.execute(
-            upsert(Grant).values(row).on_conflict_do_nothing().returning(col(Grant.id))
-        )
-        if inserted.first() is None:
-            return False
-        await self._change("grant", amount, grant_id=grant_id)
-        return True
-
-    async def hold(self, hold_id: str, amount: int, expires_at: datetime) -> None:
-        """Sets credits aside. Raises InsufficientCredits."""
-        if self.available < amount:
-            raise InsufficientCredits(
-                "Insufficient credits. Please purchase more credits.", credits=self.available, required=amount
-            )
-        parts: list[list[Any]] = []
-        missing = amount
-        for grant in await spendable_grants(self._connection, self.user_id):
-            taken = min(missing, grant.remaining)
-            await self._take(grant.id, taken)
-            parts.append([grant.id, taken])
-            missing -= taken
-            if not missing:
-                break
-        await self.add_hold(hold_id, amount, "open", parts, expires_at)
-        await self._change("hold", -amount, held=amount, hold_id=hold_id)
-
-    async def add_hold(
-        self, hold_id: str, amount: int, state: str, parts: list[list[Any]], expires_at: datetime
-    ) -> None:
-        """Writes a hold's row and nothing else."""
-        row = {
-            "id": hold_id,
-            "user_id": self.user_id,
-            "amount": amount,
-            "state": state,
-            "parts": parts,
-            "created_at": self._now,
-            "expires_at": expires_at,
-        }
-        await self._connection.execute(insert(Hold).values(row))
-
-    async def capture(self, hold: Row[Hold]) -> None:
-        """Spends an open hold."""
-        await self._resolve(hold.id, "captured")
-        await self._change("capture", 0, held=-hold.amount, hold_id=hold.id)
-
-    async def release(self, hold: Row[Hold], state: str = "released") -> None:
-        """Gives an open hold's credits back to the grants they came from."""
-        await self._resolve(hold.id, state)
-        for grant_id, taken in hold.parts:
-            await self._take(grant_id, -taken)
-        await self._change("release", hold.amount, held=-hold.amount, hold_id=hold.id)
-
-    async def expire(self) -> None:
-        """Releases holds and ends grants whose time is over; a closed account's grants are all over."""
-        due_holds = select(Hold).where(
-            col(Hold.user_id) == self.user_id, col(Hold.state) == "open", col(Hold.expires_at) <= self._now
-        )
-        for hold in (await self._connection.execute(due_holds)).all():
-            await self.release(hold, "expired")
-        due_grants = select(Grant).where(col(Grant.user_id) == self.user_id, col(Grant.remaining) > 0)
-        if not self.closed:
-            due_grants = due_grants.where(col(Grant.expires_at) <= self._now)
-        for grant in (await self._connection.execute(due_grants)).all():
-            await self._take(grant.id, grant.remaining)
-            await self._change("expire", -grant.remaining, grant_id=grant.id)
-
-    async def close(self) -> None:
-        """Marks the account as deleted; what was left ends."""
-        await self._connection.execute(
-            update(Account)
-            .where(col(Account.user_id) == self.user_id)
-            .values(closed_at=self._now, stripe_customer_id=None)
-        )
-        self.closed = True
-        await self.expire()
-
-    async def _resolve(self, hold_id: str, state: str) -> None:
-        await self._connection.execute(update(Hold).where(col(Hold.id) == hold_id).values(state=state))
-
-    async def _take(self, grant_id: str, amount: int) -> None:
-        await self._connection.execute(
-            update(Grant).where(col(Grant.id) == grant_id).values(remaining=col(Grant.remaining) - amount)
-        )
-
-    async def _change(
-        self,
-        kind: str,
-        amount: int,
-        *,
-        held: int = 0,
-        grant_id: str | None = None,
-        hold_id: str | None = None,
-    ) -> None:
-        self.available += amount
-        self.held += held
-        entry = {
-            "id": new_id(),
-            "user_id": self.user_id,
-            "kind": kind,
-            "amount": amount,
-            "grant_id": grant_id,
-            "hold_id": hold_id,
-            "created_at": self._now,
-        }
-        await self._connection.execute(insert(Entry).values(entry))
-        await self._connection.execute(
-            update(Account).where(col(Account.user_id) == self.user_id).values(available=self.available, held=self.held)
-        )
+    debt: int = 0
 
 
 class Ledger:
     """The use cases of the ledger. Each is one transaction and safe to repeat."""
 
-    def __init__(self, database: Database, signup_credits: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        signup_credits: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._database = database
         self._signup_credits = signup_credits
+        self._clock = clock
+        self._holds: Batches[Call, Outcome] = Batches(functools.partial(self._run, _HOLD))
+        self._captures: Batches[Call, Outcome] = Batches(functools.partial(self._run, _CAPTURE))
 
     async def standing(self, user_id: str) -> Standing:
         """What the user has. Opens the account, with the sign-up grant, when there is none."""
+        now = self._clock()
         async with self._database.read() as connection:
             found = await connection.execute(select(Account).where(col(Account.user_id) == user_id))
             row = found.first()
-            if row is not None and row.held == 0:
+            # One statement sees one moment; two agree only when no change came between them.
+            if row is not None and (row.due_at is None or row.due_at > now):
                 grants = await spendable_grants(connection, user_id)
-                if not any(_is_over(grant, datetime.now(UTC)) for grant in grants):
-                    return Standing(row.available, row.held, row.plan, grants)
+                if sum(grant.remaining for grant in grants) == row.available:
+                    return Standing(row.available, row.held, row.plan, grants, row.debt)
         async with self.locked(user_id) as (connection, account):
             grants = await spendable_grants(connection, user_id)
-            plan = (
-                await connection.execute(select(col(Account.plan)).where(col(Account.user_id) == user_id))
-            ).scalar_one()
-            return Standing(account.available, account.held, plan, grants)
+            return Standing(account.available, account.held, account.plan, grants, account.debt)
 
     async def grant(
-        self, user_id: str, source: str, reference: str, amount: int, expires_at: datetime | None = None
+        self,
+        user_id: str,
+        source: str,
+        reference: str,
+        amount: int,
+        expires_at: datetime | None = None,
+        *,
+        effective_at: datetime | None = None,
+        priority: int | None = None,
     ) -> bool:
-        """Grants credits; False when that source and reference were granted before, or the account is closed."""
+        """Grants credits; False when that source and reference were granted before, or the account is closed.
+
+        They come in at `effective_at`, now by default, and pay first what is owed. `priority` is the source's own
+        by default.
+        """
         async with self.locked(user_id) as (_, account):
-            return await account.grant(source, reference, amount, expires_at)
+            return await account.grant(
+                source, reference, amount, expires_at, effective_at=effective_at, priority=priority
+            )
+
+    async def revoke(self, user_id: str, source: str, reference: str, total: int) -> bool:
+        """Makes `total` the credits of a grant whose money went back; False when that changes nothing."""
+        async with self.locked(user_id) as (_, account):
+            return await account.revoke(source, reference, total)
 
     async def hold(self, user_id: str, hold_id: str, amount: int, lifetime: timedelta) -> int:
-        """Sets credits aside and returns what can still be spent. The same hold again changes nothing.
+        """Sets credits aside and returns what can still be spent. The same hold again gives the first answer.
 
         Raises InsufficientCredits, AccountClosed, HoldAlreadyReleased, HoldExpired, HoldMismatch.
         """
-        async with self.locked(user_id) as (connection, account):
-            hold = await _find_hold(connection, user_id, hold_id)
-            if hold is None:
-                if account.closed:
-                    raise AccountClosed("This account was deleted")
-                await account.hold(hold_id, amount, datetime.now(UTC) + lifetime)
-                return account.available
-            if hold.state in ("released", "expired"):
-                raise _refusal(hold.state)
-            if hold.amount != amount:
-                raise HoldMismatch("The hold was made with another amount")
-            return account.available
+        now = self._clock()
+        values = {"user": user_id, "hold": hold_id, "amount": amount, "ends": now + lifetime}
+        outcome, credits = await self._call(self._holds, values, now)
+        if outcome == "insufficient":
+            raise InsufficientCredits(
+                "Insufficient credits. Please purchase more credits.", credits=credits, required=amount
+            )
+        return _answer(outcome, credits)
 
-    async def capture(self, user_id: str, hold_id: str) -> int:
-        """Spends a hold and returns what can still be spent. Raises HoldNotFound, HoldAlreadyReleased, HoldExpired."""
-        async with self.locked(user_id) as (connection, account):
+    async def capture(self, user_id: str, hold_id: str, amount: int | None = None) -> int:
+        """Spends a hold, or `amount` of it, and returns what can still be spent; the rest goes back.
+
+        The same capture again gives the first answer.
+        Raises HoldNotFound, HoldAlreadyReleased, HoldExpired, HoldMismatch; HoldAlreadyCaptured when it was
+        captured with another amount.
+        """
+        now = self._clock()
+        if amount is None:
+            return _answer(*await self._call(self._captures, {"user": user_id, "hold": hold_id}, now))
+        async with self.locked(user_id, now=now) as (connection, account):
             hold = await _find_hold(connection, user_id, hold_id)
             if hold is None:
                 raise HoldNotFound("There is no such hold")
-            if hold.state in ("released", "expired"):
+            if hold.state == "captured" and hold.captured == amount:
+                return await _first_balance(connection, hold_id, "capture")
+            if hold.state != "open":
                 raise _refusal(hold.state)
-            if hold.state == "open":
-                await account.capture(hold)
+            if amount > hold.amount:
+                raise HoldMismatch("The hold was made with a smaller amount")
+            await account.capture_part(hold, amount)
             return account.available
 
     async def release(self, user_id: str, hold_id: str) -> int:
-        """Gives a hold back and returns what can be spent. Raises HoldAlreadyCaptured.
+        """Gives a hold back and returns what can be spent. Raises HoldAlreadyCaptured, HoldMismatch.
 
         A hold that never was is written down as released, so that a request for it that is still on its way
         finds it so and sets nothing aside.
@@ -251,20 +163,21 @@ class Ledger:
         async with self.locked(user_id) as (connection, account):
             hold = await _find_hold(connection, user_id, hold_id)
             if hold is None:
-                await account.add_hold(hold_id, 0, "released", [], datetime.now(UTC))
+                if not await account.add_released(hold_id):
+                    raise _refusal("foreign")
             elif hold.state == "captured":
                 raise _refusal("captured")
             elif hold.state == "open":
                 await account.release(hold)
                 # The grants it came from may have ended meanwhile.
-                await account.expire()
+                await account.expire(force=True)
             return account.available
 
     async def expire_due(self) -> None:
-        """Frees what expired holds keep from accounts that nobody asks about."""
-        due = select(col(Hold.user_id)).where(col(Hold.state) == "open", col(Hold.expires_at) <= datetime.now(UTC))
+        """Does what is due for accounts that nobody asks about."""
+        due = select(col(Account.user_id)).where(col(Account.due_at) <= self._clock()).order_by(col(Account.due_at))
         async with self._database.read() as connection:
-            users = set((await connection.execute(due)).scalars())
+            users = (await connection.execute(due)).scalars().all()
         for user_id in users:
             async with self.locked(user_id):
                 pass
@@ -276,10 +189,10 @@ class Ledger:
 
     @asynccontextmanager
     async def locked(
-        self, user_id: str, *, signup: bool = True
+        self, user_id: str, *, signup: bool = True, now: datetime | None = None
     ) -> AsyncIterator[tuple[AsyncConnection, LockedAccount]]:
-        """A transaction with the account's row locked and all that was due expired; opens a missing account."""
-        now = datetime.now(UTC)
+        """A transaction with the account's row locked and all that was due done; opens a missing account."""
+        now = now or self._clock()
         lock = select(Account).where(col(Account.user_id) == user_id).with_for_update()
         async with self._database.transaction() as connection:
             row = (await connection.execute(lock)).first()
@@ -288,18 +201,38 @@ class Ledger:
                 opened = await _open(connection, user_id, now)
                 row = (await connection.execute(lock)).one()
             account = LockedAccount(connection, row, now)
-            if opened and signup:
+            if opened and signup and self._signup_credits:
                 await account.grant("signup", user_id, self._signup_credits)
             await account.expire()
             yield connection, account
 
+    async def _call(self, calls: Batches[Call, Outcome], values: Call, now: datetime) -> Outcome:
+        """What the database says; the account is opened and brought up to date first where it asks for it."""
+        values |= {"now": now, "entry": new_id()}
+        answer = await calls.call(values)
+        while answer[0] == "due":
+            async with self.locked(values["user"], now=now):
+                pass
+            # Something else may have come due between the two.
+            values["now"] = now = max(now, self._clock())
+            answer = await calls.call(values)
+        return answer
+
+    async def _run(self, statement: Executable, calls: Sequence[Call]) -> Sequence[Outcome]:
+        order = sorted(range(len(calls)), key=lambda index: str(calls[index]["user"]))
+        columns = {name: [calls[index][name] for index in order] for name in calls[0]}
+        async with self._database.read() as connection:
+            rows = (await connection.execute(statement, columns)).all()
+        answers = {index: (outcome, credits) for index, (outcome, credits) in zip(order, rows, strict=True)}
+        return [answers[index] for index in range(len(calls))]
+
 
 async def spendable_grants(connection: AsyncConnection, user_id: str) -> Sequence[Row[Grant]]:
-    """Grants with something left, in the order they are spent: priority, soonest expiry, oldest."""
+    """Grants with something left, in the order they are spent: priority, soonest expiry, unpaid first, oldest."""
     statement = (
         select(Grant)
         .where(col(Grant.user_id) == user_id, col(Grant.remaining) > 0)
-        .order_by(col(Grant.priority), col(Grant.expires_at).nulls_last(), col(Grant.id))
+        .order_by(col(Grant.priority), col(Grant.expires_at).nulls_last(), col(Grant.paid), col(Grant.id))
     )
     return (await connection.execute(statement)).all()
 
@@ -313,19 +246,36 @@ async def _open(connection: AsyncConnection, user_id: str, now: datetime) -> boo
 async def _find_hold(connection: AsyncConnection, user_id: str, hold_id: str) -> Row[Hold] | None:
     hold = (await connection.execute(select(Hold).where(col(Hold.id) == hold_id))).first()
     if hold is not None and hold.user_id != user_id:
-        raise HoldMismatch("The hold belongs to another account")
+        raise _refusal("foreign")
     return hold
 
 
-def _is_over(grant: Row[Grant], now: datetime) -> bool:
-    return grant.expires_at is not None and grant.expires_at <= now
+async def _first_balance(connection: AsyncConnection, hold_id: str, kind: str) -> int:
+    statement = select(col(Entry.balance)).where(col(Entry.hold_id) == hold_id, col(Entry.kind) == kind)
+    return int((await connection.execute(statement)).scalar_one())
 
 
-def _refusal(state: str) -> ServiceError:
-    match state:
+def _answer(outcome: str, credits: int) -> int:
+    if outcome != "done":
+        raise _refusal(outcome)
+    return credits
+
+
+def _refusal(outcome: str) -> ServiceError:
+    """The error for a hold's state, or for what a function in the database says of it."""
+    match outcome:
         case "released":
             return HoldAlreadyReleased("The hold was given back")
         case "expired":
             return HoldExpired("The hold's time was over")
-        case _:
+        case "captured":
             return HoldAlreadyCaptured("The hold was spent")
+        case "unknown":
+            return HoldNotFound("There is no such hold")
+        case "foreign":
+            return HoldMismatch("The hold belongs to another account")
+        case "mismatch":
+            return HoldMismatch("The hold was made with another amount")
+        case "closed":
+            return AccountClosed("This account was deleted")
+    raise AssertionError(outcome)

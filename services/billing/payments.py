@@ -2,18 +2,30 @@
 
 import json
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import stripe
 
 from services.billing.errors import PaymentsUnavailable, SignatureInvalid
+from services.billing.stripe_states import (
+    InvoiceState,
+    PlanPrice,
+    SessionState,
+    SubscriptionState,
+    read_invoice,
+    read_price,
+    read_session,
+    read_subscription,
+    withdrawn,
+)
 
 # Stripe's own default, which its SDK keeps to the past only.
 TOLERANCE_SECONDS = 300
 _RETRIES = 2
+_PAGE = 100
 
 T = TypeVar("T")
 
@@ -32,42 +44,26 @@ class Purchase:
 
 
 @dataclass(frozen=True)
+class PlanOffer:
+    """A plan as Stripe is to sell it by the month. `amount` in minor units."""
+
+    plan: str
+    name: str
+    amount: int
+    currency: str
+
+    @property
+    def lookup_key(self) -> str:
+        """What its present price is found by."""
+        return f"drape_{self.plan}_monthly"
+
+
+@dataclass(frozen=True)
 class PaymentPage:
     """Where the person pays."""
 
     session_id: str
     url: str
-
-
-@dataclass(frozen=True)
-class SessionState:
-    """A checkout session as it stands now."""
-
-    id: str
-    status: str
-    paid: bool
-    checkout_id: str
-    payment_id: str | None
-
-
-@dataclass(frozen=True)
-class PaidInvoice:
-    """An invoice of a subscription as it stands now."""
-
-    id: str
-    paid: bool
-    subscription_id: str | None
-    period_end: datetime | None
-
-
-@dataclass(frozen=True)
-class SubscriptionState:
-    """A subscription as it stands now."""
-
-    id: str
-    status: str
-    user_id: str | None
-    plan: str | None
 
 
 class Payments:
@@ -82,7 +78,7 @@ class Payments:
             max_network_retries=_RETRIES,
         )
         self._webhook_secret = webhook_secret
-        self._frontend_url = frontend_url.rstrip("/")
+        self._return_url = f"{frontend_url.rstrip('/')}/billing"
 
     async def create_customer(self, user_id: str) -> str:
         """The id of the user's customer; the same however often it is asked for."""
@@ -93,27 +89,30 @@ class Payments:
         )
         return customer.id
 
-    async def create_page(self, purchase: Purchase, customer_id: str) -> PaymentPage:
-        """A page to pay for the purchase at; the same one however often it is asked for."""
-        price: Any = {
-            "currency": purchase.currency,
-            "unit_amount": purchase.amount,
-            "product_data": {"name": purchase.name},
-        }
+    async def create_page(self, purchase: Purchase, customer_id: str, price_id: str | None = None) -> PaymentPage:
+        """A page to pay for the purchase at; the same one however often it is asked for.
+
+        A subscription is to the price `price_id`.
+        """
         metadata = {**purchase.metadata, "checkout_id": purchase.checkout_id, "user_id": purchase.user_id}
         params: Any = {
             "customer": customer_id,
             "client_reference_id": purchase.user_id,
-            "success_url": f"{self._frontend_url}/billing?success=true",
-            "cancel_url": f"{self._frontend_url}/billing?canceled=true",
+            "success_url": f"{self._return_url}?success=true",
+            "cancel_url": f"{self._return_url}?canceled=true",
             "metadata": metadata,
         }
-        if purchase.kind == "subscription":
-            price["recurring"] = {"interval": "month"}
+        if price_id:
             params |= {"mode": "subscription", "subscription_data": {"metadata": metadata}}
+            params["line_items"] = [{"price": price_id, "quantity": 1}]
         else:
+            price = {
+                "currency": purchase.currency,
+                "unit_amount": purchase.amount,
+                "product_data": {"name": purchase.name},
+            }
             params |= {"mode": "payment", "payment_intent_data": {"metadata": metadata}}
-        params["line_items"] = [{"price_data": price, "quantity": 1}]
+            params["line_items"] = [{"price_data": price, "quantity": 1}]
         session = await _answered(
             self._client.v1.checkout.sessions.create_async(
                 params, {"idempotency_key": f"checkout-{purchase.checkout_id}"}
@@ -121,42 +120,96 @@ class Payments:
         )
         return PaymentPage(session.id, session.url or "")
 
+    async def create_portal(self, customer_id: str, key: str) -> str:
+        """The address of a page where the customer changes plan and card, cancels, and finds invoices."""
+        session = await _answered(
+            self._client.v1.billing_portal.sessions.create_async(
+                {"customer": customer_id, "return_url": self._return_url}, {"idempotency_key": f"portal-{key}"}
+            )
+        )
+        return session.url
+
+    async def plan_prices(self, offers: list[PlanOffer]) -> Mapping[str, str]:
+        """The id of each plan's price, by plan; one that Stripe does not have, or has otherwise, is made.
+
+        Subscriptions that run keep the price they have, which still says whose plan it is.
+        """
+        keys = [offer.lookup_key for offer in offers]
+        found = await _answered(self._client.v1.prices.list_async({"lookup_keys": keys, "active": True}))
+        present = {price.lookup_key: price for price in found.data}
+        prices = {}
+        for offer in offers:
+            price = present.get(offer.lookup_key)
+            if price is None or (price.unit_amount, price.currency) != (offer.amount, offer.currency):
+                price = await self._create_price(offer)
+            prices[offer.plan] = price.id
+        return prices
+
+    async def price(self, price_id: str) -> PlanPrice | None:
+        """What a price is of; None when it is of no plan of ours."""
+        found = await _found(self._client.v1.prices.retrieve_async(price_id))
+        return read_price(found) if found else None
+
     async def session(self, session_id: str) -> SessionState | None:
         """A checkout session as Stripe has it now; None when it has none of that id."""
         found = await _found(self._client.v1.checkout.sessions.retrieve_async(session_id))
-        if found is None:
-            return None
-        payment = found.payment_intent
-        return SessionState(
-            id=found.id,
-            status=found.status or "",
-            paid=found.payment_status in ("paid", "no_payment_required"),
-            checkout_id=_metadata(found).get("checkout_id", ""),
-            payment_id=payment if isinstance(payment, str) or payment is None else payment.id,
-        )
+        return read_session(found) if found else None
 
-    async def invoice(self, invoice_id: str) -> PaidInvoice | None:
+    async def invoice(self, invoice_id: str) -> InvoiceState | None:
         """An invoice as Stripe has it now; None when it has none of that id."""
-        found = await _found(self._client.v1.invoices.retrieve_async(invoice_id))
-        if found is None:
-            return None
-        details = found.parent.subscription_details if found.parent else None
-        subscription = details.subscription if details else None
-        ends = [line.period.end for line in found.lines.data]
-        return PaidInvoice(
-            id=found.id or invoice_id,
-            paid=found.status == "paid",
-            subscription_id=subscription if isinstance(subscription, str) or subscription is None else subscription.id,
-            period_end=datetime.fromtimestamp(max(ends), UTC) if ends else None,
-        )
+        found = await _found(self._client.v1.invoices.retrieve_async(invoice_id, {"expand": ["payments"]}))
+        return read_invoice(found, invoice_id) if found else None
 
     async def subscription(self, subscription_id: str) -> SubscriptionState | None:
         """A subscription as Stripe has it now; None when it has none of that id."""
         found = await _found(self._client.v1.subscriptions.retrieve_async(subscription_id))
-        if found is None:
-            return None
-        metadata = _metadata(found)
-        return SubscriptionState(found.id, found.status, metadata.get("user_id"), metadata.get("plan"))
+        return read_subscription(found) if found else None
+
+    async def withdrawn(self, payment_id: str | None) -> int:
+        """How much of a payment went back, by refund or dispute, in minor units."""
+        if payment_id is None:
+            return 0
+        refunds = await _answered(self._client.v1.refunds.list_async({"payment_intent": payment_id, "limit": _PAGE}))
+        disputes = await _answered(self._client.v1.disputes.list_async({"payment_intent": payment_id, "limit": _PAGE}))
+        return withdrawn(refunds.data, disputes.data)
+
+    async def session_of(self, payment_id: str) -> str | None:
+        """The id of the checkout session that was paid so."""
+        found = await _answered(self._client.v1.checkout.sessions.list_async({"payment_intent": payment_id}))
+        return found.data[0].id if found.data else None
+
+    async def invoice_of(self, payment_id: str) -> str | None:
+        """The id of the invoice that was paid so."""
+        payment: Any = {"type": "payment_intent", "payment_intent": payment_id}
+        found = await _answered(self._client.v1.invoice_payments.list_async({"payment": payment}))
+        invoice = found.data[0].invoice if found.data else None
+        return invoice if isinstance(invoice, str) or invoice is None else invoice.id
+
+    async def recent_sessions(self, since: datetime) -> AsyncIterator[SessionState]:
+        """Checkout sessions made since then."""
+        async for found in _pages(self._client.v1.checkout.sessions, _since(since)):
+            yield read_session(found)
+
+    async def recent_invoices(self, since: datetime) -> AsyncIterator[InvoiceState]:
+        """Invoices made since then, without what paid them."""
+        async for found in _pages(self._client.v1.invoices, _since(since)):
+            yield read_invoice(found)
+
+    async def recent_withdrawals(self, since: datetime) -> AsyncIterator[str]:
+        """The ids of payments that were refunded or disputed since then."""
+        for service in (self._client.v1.refunds, self._client.v1.disputes):
+            async for found in _pages(service, _since(since)):
+                if isinstance(found.payment_intent, str):
+                    yield found.payment_intent
+
+    async def subscriptions(self) -> AsyncIterator[SubscriptionState]:
+        """Every subscription, ended ones too."""
+        async for found in _pages(self._client.v1.subscriptions, {"status": "all"}):
+            yield read_subscription(found)
+
+    async def cancel_subscription(self, subscription_id: str) -> None:
+        """Ends a subscription now. Safe to repeat."""
+        await _found(self._client.v1.subscriptions.cancel_async(subscription_id))
 
     def verified_event(self, body: bytes, signature: str) -> dict[str, Any]:
         """The event in a webhook's body. Raises SignatureInvalid unless Stripe signed it within five minutes."""
@@ -166,19 +219,43 @@ class Payments:
             )
             event = json.loads(body)
             stamps = [int(part[2:]) for part in signature.split(",") if part.startswith("t=")]
-        except (stripe.SignatureVerificationError, ValueError) as error:
+        except (stripe.SignatureVerificationError, ValueError, TypeError) as error:  # TypeError: not ASCII
             raise SignatureInvalid("Webhook signature verification failed") from error
         if not stamps or stamps[0] > time.time() + TOLERANCE_SECONDS or not _is_event(event):
             raise SignatureInvalid("Webhook signature verification failed")
         return dict(event)
 
+    async def _create_price(self, offer: PlanOffer) -> stripe.Price:
+        params: Any = {
+            "currency": offer.currency,
+            "unit_amount": offer.amount,
+            "recurring": {"interval": "month"},
+            "product_data": {"name": offer.name},
+            "lookup_key": offer.lookup_key,
+            "transfer_lookup_key": True,
+            "metadata": {"plan": offer.plan},
+        }
+        key = f"price-{offer.plan}-{offer.currency}-{offer.amount}"
+        return await _answered(self._client.v1.prices.create_async(params, {"idempotency_key": key}))
+
+
+def _since(moment: datetime) -> dict[str, Any]:
+    return {"created": {"gte": int(moment.timestamp())}}
+
+
+async def _pages(service: Any, params: dict[str, Any]) -> AsyncIterator[Any]:
+    """Everything that a service lists."""
+    page = await _answered(service.list_async(params | {"limit": _PAGE}))
+    while True:
+        for found in page.data:
+            yield found
+        if not page.has_more:
+            return
+        page = await _answered(page.next_page_async())
+
 
 def _is_event(event: object) -> bool:
     return isinstance(event, dict) and isinstance(event.get("id"), str) and isinstance(event.get("type"), str)
-
-
-def _metadata(found: Any) -> dict[str, str]:
-    return found.metadata.to_dict() if found.metadata else {}
 
 
 async def _found(call: Awaitable[T]) -> T | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import grpc
 from drape.billing.v1 import billing_pb2 as pb
@@ -9,10 +10,13 @@ from drape.billing.v1 import billing_pb2_grpc, ledger_pb2_grpc
 from drape.billing.v1 import ledger_pb2 as ledger
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy import Row
 
 from services.billing.catalog import Catalog
 from services.billing.checkout import Checkouts
+from services.billing.customers import Customers
 from services.billing.ledger import Ledger
+from services.billing.transactions import Transactions
 from services.billing.webhooks import Webhooks
 from services.kit.http import NO_STORE, metadata_of, respond
 from services.kit.identity import caller
@@ -21,14 +25,25 @@ from services.kit.rpc import Context
 SERVICE = pb.DESCRIPTOR.services_by_name["BillingService"].full_name
 LEDGER = ledger.DESCRIPTOR.services_by_name["LedgerService"].full_name
 PUBLIC = frozenset({f"{SERVICE}/GetPricing", f"{SERVICE}/ReceiveWebhook"})
+PAGE_SIZE = 20
 INTERNAL = {LEDGER: frozenset({"auth", "tryon"})}
 
 
 class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
     """What browsers and Stripe call."""
 
-    def __init__(self, ledger: Ledger, checkouts: Checkouts, webhooks: Webhooks, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        transactions: Transactions,
+        checkouts: Checkouts,
+        customers: Customers,
+        webhooks: Webhooks,
+        catalog: Catalog,
+    ) -> None:
         self._ledger = ledger
+        self._transactions = transactions
+        self._customers = customers
         self._checkouts = checkouts
         self._webhooks = webhooks
         self._pricing = _pricing(catalog)
@@ -52,7 +67,23 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
                 )
                 for grant in standing.grants
             ],
+            debt=standing.debt,
         )
+
+    async def ListTransactions(
+        self,
+        request: pb.ListTransactionsRequest,
+        context: Context,
+    ) -> pb.ListTransactionsResponse:
+        size = request.page_size if request.HasField("page_size") else PAGE_SIZE
+        page = await self._transactions.page(caller(context).user_id, size, request.page_token)
+        await respond(context, headers=(NO_STORE,))
+        return pb.ListTransactionsResponse(
+            transactions=[_transaction(row) for row in page.rows], next_page_token=page.next_token
+        )
+
+    async def CreatePortal(self, request: pb.CreatePortalRequest, context: Context) -> pb.CreatePortalResponse:
+        return pb.CreatePortalResponse(url=await self._customers.portal(caller(context).user_id))
 
     async def CreateCheckout(
         self,
@@ -101,7 +132,9 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
         request: ledger.CaptureHoldRequest,
         context: Context,
     ) -> ledger.CaptureHoldResponse:
-        return ledger.CaptureHoldResponse(credits=await self._ledger.capture(caller(context).user_id, request.hold_id))
+        amount = request.amount if request.HasField("amount") else None
+        left = await self._ledger.capture(caller(context).user_id, request.hold_id, amount)
+        return ledger.CaptureHoldResponse(credits=left)
 
     async def ReleaseHold(
         self,
@@ -126,6 +159,21 @@ def _pricing(catalog: Catalog) -> pb.GetPricingResponse:
         for key, package in catalog.packages.items()
     }
     return pb.GetPricingResponse(subscriptions=pb.Subscriptions(**plans), credit_packages=pb.CreditPackages(**packages))
+
+
+def _transaction(row: Row[Any]) -> pb.Transaction:
+    return pb.Transaction(
+        id=row.id,
+        type=row.type,
+        plan=row.plan,
+        amount=row.amount,
+        currency=row.currency,
+        credits=row.credits,
+        stripe_payment_id=row.payment_id,
+        status=row.status,
+        amount_refunded=row.refunded,
+        created_at=_stamp(row.created_at),
+    )
 
 
 def _stamp(moment: datetime | None) -> Timestamp | None:

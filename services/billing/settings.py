@@ -3,6 +3,7 @@
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.kit.settings import ServiceSettings
 
@@ -16,9 +17,22 @@ class Settings(ServiceSettings):
     stripe_api_base: str = ""
     """Where Stripe's API is; empty is Stripe itself, anything else a stand-in."""
     stripe_timeout_seconds: float = Field(default=10, gt=0)
+    reconcile_schedule: str = "17 * * * *"
+    """When Stripe is compared with the ledger, as a cron expression."""
+    audit_schedule: str = "*/10 * * * *"
+    """When every invariant of the ledger is checked, as a cron expression."""
 
     @model_validator(mode="after")
     def _secrets_are_not_empty(self) -> Self:
         if not self.stripe_secret_key.get_secret_value() or not self.stripe_webhook_secret.get_secret_value():
             raise ValueError("STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET must not be empty")
         return self
+
+
+class AuditSettings(BaseSettings):
+    """What checking the books needs: the database and nothing else."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    database_url: str = ""
+    data_dir: str = ".data"

@@ -1,6 +1,6 @@
 """Stripe's events: verify, keep, answer; then act on each as a durable task."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -10,17 +10,14 @@ from sqlmodel import col
 from services.billing.catalog import Catalog
 from services.billing.checkout import Checkouts
 from services.billing.ledger import Ledger
-from services.billing.models import Account, StripeEvent
-from services.billing.payments import Payments, SubscriptionState
+from services.billing.models import StripeEvent
+from services.billing.payments import Payments
+from services.billing.subscriptions import Subscriptions
 from services.kit import tasks
 from services.kit.database import Database
 
 PROCESS_TASK = "process_stripe_event"
 """Acts on a stored event. Payload: event_id."""
-
-# A renewal's invoice may be paid some days late; the credits of the month before last until then.
-_GRACE = timedelta(days=3)
-_ENTITLED = ("active", "trialing", "past_due")
 
 
 class Webhooks:
@@ -30,10 +27,9 @@ class Webhooks:
         self, database: Database, ledger: Ledger, checkouts: Checkouts, payments: Payments, catalog: Catalog
     ) -> None:
         self._database = database
-        self._ledger = ledger
         self._checkouts = checkouts
         self._payments = payments
-        self._catalog = catalog
+        self._subscriptions = Subscriptions(database, ledger, payments, catalog)
 
     async def receive(self, body: bytes, signature: str) -> None:
         """Keeps the event and enqueues what follows, unless it is known already. Raises SignatureInvalid."""
@@ -53,46 +49,43 @@ class Webhooks:
         """Acts on a stored event."""
         async with self._database.read() as connection:
             row = (await connection.execute(select(StripeEvent).where(col(StripeEvent.id) == event_id))).one()
-        await self._act(row.type, row.payload.get("data", {}).get("object", {}))
+        if subject := _subject_of(row.payload):
+            await self._act(row.type, subject)
         async with self._database.transaction() as connection:
             await connection.execute(
                 update(StripeEvent).where(col(StripeEvent.id) == event_id).values(processed_at=datetime.now(UTC))
             )
 
     async def _act(self, event_type: str, subject: dict[str, Any]) -> None:
-        match event_type:
-            case "checkout.session.completed" | "checkout.session.async_payment_succeeded" | "checkout.session.expired":
+        match event_type.split("."):
+            case ["checkout", "session", "completed" | "async_payment_succeeded" | "expired"]:
                 if _ours(subject):
                     await self._checkouts.fulfil(subject["id"])
-            case "checkout.session.async_payment_failed":
+            case ["checkout", "session", "async_payment_failed"]:
                 if _ours(subject):
                     await self._checkouts.fail(subject["id"])
-            case "invoice.paid":
-                await self._grant_for_invoice(subject["id"])
-            case "customer.subscription.created" | "customer.subscription.updated" | "customer.subscription.deleted":
+            case ["invoice", "paid" | "payment_failed" | "voided" | "marked_uncollectible"]:
+                await self._subscriptions.settle(subject["id"])
+            case ["customer", "subscription", _]:
                 if _ours(subject):
-                    await self._follow_subscription(await self._payments.subscription(subject["id"]))
+                    await self._subscriptions.follow(subject["id"])
+            case ["charge", "refunded"] | ["refund", _] | ["charge", "dispute", _]:
+                if isinstance(payment_id := subject.get("payment_intent"), str):
+                    await self.settle_payment(payment_id)
 
-    async def _grant_for_invoice(self, invoice_id: str) -> None:
-        invoice = await self._payments.invoice(invoice_id)
-        if invoice is None or not invoice.paid or not invoice.subscription_id:
-            return
-        subscription = await self._payments.subscription(invoice.subscription_id)
-        plan = self._catalog.plans.get(subscription.plan or "") if subscription else None
-        if subscription is None or subscription.user_id is None or plan is None:
-            return
-        expires = invoice.period_end + _GRACE if invoice.period_end else None
-        await self._ledger.grant(subscription.user_id, "subscription", invoice.id, plan.credits, expires)
-        await self._follow_subscription(subscription)
+    async def settle_payment(self, payment_id: str) -> None:
+        """Does what the refunds and disputes of a payment call for. Safe to call at any time."""
+        if session_id := await self._payments.session_of(payment_id):
+            await self._checkouts.fulfil(session_id)
+        elif invoice_id := await self._payments.invoice_of(payment_id):
+            await self._subscriptions.settle(invoice_id)
 
-    async def _follow_subscription(self, subscription: SubscriptionState | None) -> None:
-        if subscription is None or subscription.user_id is None or subscription.plan not in self._catalog.plans:
-            return
-        plan = subscription.plan if subscription.status in _ENTITLED else "free"
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                update(Account).where(col(Account.user_id) == subscription.user_id).values(plan=plan)
-            )
+
+def _subject_of(event: dict[str, Any]) -> dict[str, Any] | None:
+    """The object that the event is about; None when it names none."""
+    data = event.get("data")
+    subject = data.get("object") if isinstance(data, dict) else None
+    return subject if isinstance(subject, dict) and isinstance(subject.get("id"), str) else None
 
 
 def _ours(subject: dict[str, Any]) -> bool:

@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import grpc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from drape.auth.v1 import auth_pb2, auth_pb2_grpc
+from drape.auth.v1 import auth_pb2, auth_pb2_grpc, revocation_pb2, revocation_pb2_grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc import StatusCode
 from grpc_status import rpc_status
 
 from services.kit.errors import ServiceError, Unavailable, error_info_of
-from services.kit.identity import KeyFetcher, ServiceTokens, keys_from_jwks
+from services.kit.identity import KeyFetcher, ServiceTokens, UserTokens, keys_from_jwks
+from services.kit.revocation import RevokedFetcher, RevokedPage, RevokedSessions
 
 # Larger than any picture a service takes (5 MB) or makes.
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
@@ -111,4 +113,25 @@ def fetch_keys(channel: grpc.aio.Channel) -> KeyFetcher:
     return fetch
 
 
+def fetch_revoked(channel: grpc.aio.Channel, tokens: ServiceTokens) -> RevokedFetcher:
+    """Fetches the sessions that have ended from the auth service."""
+    stub = revocation_pb2_grpc.RevocationServiceStub(channel)
+    peer = Peer("auth", tokens)
+
+    async def fetch(since: datetime | None) -> RevokedPage:
+        request = revocation_pb2.ListRevokedSessionsRequest()
+        if since is not None:
+            request.since.FromDatetime(since)
+        answer = await peer.call(stub.ListRevokedSessions, request, user_id="")
+        return RevokedPage(answer.session_ids, answer.next_since.ToDatetime(UTC), answer.keep_seconds)
+
+    return fetch
+
+
+def user_tokens(channel: grpc.aio.Channel, tokens: ServiceTokens, issuer: str) -> UserTokens:
+    """Checks users' access tokens with what the auth service at the other end of the channel says."""
+    return UserTokens(fetch_keys(channel), issuer, revoked=RevokedSessions(fetch_revoked(channel, tokens)))
+
+
 JWKS_METHOD = "drape.auth.v1.AuthService/GetJwks"
+REVOKED_METHOD = "drape.auth.v1.RevocationService/ListRevokedSessions"

@@ -2,23 +2,33 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.kit import embedded
+from services.kit.errors import InvalidArgument
 from services.kit.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
 
 # Long enough for a slow moment, short enough that a request fails before its caller's deadline.
 _STATEMENT_TIMEOUT_MS = 10_000
+# character_not_in_repertoire, untranslatable_character: U+0000 as it is, or escaped in JSON.
+_UNSTORABLE = ("22021", "22P05")
+
+
+class UnstorableText(InvalidArgument):
+    """A text has U+0000 in it, which PostgreSQL does not take."""
+
+    reason = "UNSTORABLE_TEXT"
 
 
 class Database:
@@ -32,6 +42,7 @@ class Database:
             max_overflow=0,
             pool_timeout=5,
             pool_recycle=1800,
+            hide_parameters=True,  # errors are logged, and parameters are e-mails and secrets
             connect_args={
                 "timeout": 5,
                 "server_settings": {
@@ -45,15 +56,20 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: commits at the end of the block, rolls back when the block raises."""
-        async with self._engine.begin() as connection:
-            yield connection
+        """One transaction: commits at the end of the block, rolls back when the block raises.
+
+        Raises UnstorableText.
+        """
+        with _refusing_zeros():
+            async with self._engine.begin() as connection:
+                yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection on which each statement stands for itself."""
-        async with self._autocommit.connect() as connection:
-            yield connection
+        """A connection on which each statement stands for itself. Raises UnstorableText."""
+        with _refusing_zeros():
+            async with self._autocommit.connect() as connection:
+                yield connection
 
     async def ready(self) -> None:
         """Raises when the database does not answer."""
@@ -86,6 +102,16 @@ class Database:
                 wait.cancel()
         finally:
             await connection.close(timeout=2)
+
+
+@contextmanager
+def _refusing_zeros() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in _UNSTORABLE:
+            raise UnstorableText("Text must not contain zero characters") from error
+        raise
 
 
 async def connect(url: str) -> asyncpg.Connection:

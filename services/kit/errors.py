@@ -43,10 +43,19 @@ class Unauthenticated(ServiceError):
 
 
 class InvalidArgument(ServiceError):
-    """A field's value cannot be accepted."""
+    """A field's value cannot be accepted. `field` names it as the request's JSON does."""
 
     code = StatusCode.INVALID_ARGUMENT
     reason = "INVALID_ARGUMENT"
+    field: str = ""
+
+    def details(self) -> list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest]:
+        if not self.field:
+            return [self.error_info()]
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field=self.field, description=self.message, reason=self.reason
+        )
+        return [self.error_info(), error_details_pb2.BadRequest(field_violations=[violation])]
 
 
 class NotFound(ServiceError):
@@ -83,9 +92,13 @@ class Invalid(InvalidArgument):
 
 
 def _json_path(violation: Violation) -> str:
-    """The field's path as the JSON of the request spells it: `outputFormat` for `output_format`."""
+    """The field's path as the JSON of the request spells it: `outputFormat` for `spec.output_format`.
+
+    Where the body is one field of the request (`body: "spec"`), that field's own fields are the JSON's top.
+    """
     path = violation.proto.field  # None when the rule is about the message as a whole
-    return ".".join(_camel(element.field_name) for element in path.elements) if path else ""
+    names = [element.field_name for element in path.elements] if path else []
+    return ".".join(_camel(name) for name in names[1:] or names)
 
 
 def _camel(name: str) -> str:

@@ -2,6 +2,9 @@
 
 import asyncio
 import base64
+import contextlib
+import itertools
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
@@ -13,7 +16,8 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from services.kit.errors import Unauthenticated, Unavailable
+from services.kit.errors import ServiceError, Unauthenticated, Unavailable
+from services.kit.revocation import RevokedSessions
 
 AUDIENCE = "drape"
 ACCESS_COOKIE = "access_token"
@@ -23,6 +27,11 @@ SERVICE_TYPE = "service+jwt"
 SERVICE_TOKEN_SECONDS = 60
 _REFETCH_SECONDS = 5
 _CLOCK_SKEW_SECONDS = 5
+_WATCH_SECONDS = 1.0
+_KEYS_EVERY = 15
+"""Of so many looks at the list, one is at the keys too."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,23 +67,71 @@ KeyFetcher = Callable[[], Awaitable[Mapping[str, Ed25519PublicKey]]]
 
 
 class UserTokens:
-    """Checks access tokens against the auth service's public keys, which it keeps until an unknown one is named."""
+    """Checks access tokens against the auth service's public keys and its list of sessions that have ended.
 
-    def __init__(self, fetch: KeyFetcher, issuer: str) -> None:
+    Keys are fetched when an unknown one is named, and by `watch` now and then, so that a retired one is forgotten.
+    """
+
+    def __init__(
+        self,
+        fetch: KeyFetcher,
+        issuer: str,
+        refetch_seconds: float = _REFETCH_SECONDS,
+        revoked: RevokedSessions | None = None,
+    ) -> None:
         self._fetch = fetch
         self._issuer = issuer
+        self._refetch_seconds = refetch_seconds
+        self._revoked = revoked
         self._keys: Mapping[str, Ed25519PublicKey] = {}
         self._fetched = float("-inf")
         self._lock = asyncio.Lock()
 
     async def first_valid(self, tokens: Iterable[str]) -> Caller | None:
-        """The caller named by the first token that is good, whatever the others are; None when none is."""
+        """The caller named by the first token that is good, whatever the others are; None when none is.
+
+        Raises Unavailable when none is and the keys for one of them could not be fetched.
+        """
+        unavailable: Unavailable | None = None
         for token in tokens:
-            if found := await self._verify(token):
-                return found
+            try:
+                if found := await self._verify(token):
+                    return found
+            except Unavailable as error:
+                unavailable = error
+        if unavailable:
+            raise unavailable
         return None
 
+    def has_ended(self, found: Caller) -> bool:
+        """Whether the caller's session is known to have ended."""
+        return self._revoked is not None and bool(found.session_id) and found.session_id in self._revoked
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Keeps the list and the keys fresh until `stop`; runs beside the server."""
+        beats = itertools.count(1)
+        while not stop.is_set():
+            try:
+                await self._update(with_keys=next(beats) % _KEYS_EVERY == 0)
+            except (ServiceError, OSError):
+                log.warning("the auth service does not tell which sessions have ended")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _WATCH_SECONDS)
+
+    async def _update(self, *, with_keys: bool) -> None:
+        if self._revoked is not None:
+            await self._revoked.update()
+        if with_keys and self._keys:
+            self._keys = await self._fetch()
+
     async def _verify(self, token: str) -> Caller | None:
+        if (found := await self._signed(token)) is None:
+            return None
+        if self._revoked is not None:
+            await self._revoked.ready()
+        return None if self.has_ended(found) else found
+
+    async def _signed(self, token: str) -> Caller | None:
         try:
             header = jwt.get_unverified_header(token)
             if header.get("typ") != ACCESS_TYPE or not (key := await self._key(str(header.get("kid")))):
@@ -97,7 +154,7 @@ class UserTokens:
             return self._keys[kid]
         async with self._lock:
             # Tokens with invented key ids must not become a flood of fetches.
-            if kid not in self._keys and time.monotonic() - self._fetched > _REFETCH_SECONDS:
+            if kid not in self._keys and time.monotonic() - self._fetched > self._refetch_seconds:
                 self._keys = await self._fetch()
                 self._fetched = time.monotonic()
         return self._keys.get(kid)

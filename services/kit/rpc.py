@@ -1,5 +1,6 @@
 """What happens around every RPC: who is calling, is the request valid, what to tell when it fails."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -13,9 +14,9 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 from grpc_status import rpc_status
 
-from services.kit.errors import Invalid, ServiceError, Unauthenticated, http_status_of, status_of
-from services.kit.http import STATUS_KEY, metadata_of
-from services.kit.identity import Caller, ServiceTokens, UserTokens, set_caller, tokens_in
+from services.kit.errors import Invalid, ServiceError, Unauthenticated, Unavailable, http_status_of, status_of
+from services.kit.http import NO_STORE, STATUS_KEY, metadata_of
+from services.kit.identity import Caller, ServiceTokens, UserTokens, caller_or_none, set_caller, tokens_in
 from services.kit.telemetry import log_context
 
 log = logging.getLogger("rpc")
@@ -66,12 +67,13 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         async def unary(request: Any, context: Context) -> Any:
             async with self._scope(method, context):
                 _validate(request)
-                return await behavior(request, context)
+                return await behavior(self._while_signed_in(request), context)
 
         async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
             async with self._scope(method, context):
                 _validate(request)
-                async for answer in behavior(request, context):
+                async for answer in behavior(self._while_signed_in(request), context):
+                    self._check_still_signed_in()
                     yield answer
 
         return make(
@@ -79,6 +81,19 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
+
+    def _while_signed_in(self, request: Any) -> Any:
+        """The request; a stream of messages breaks off when its sender's session ends meanwhile."""
+        return self._checked(request) if hasattr(request, "__aiter__") else request
+
+    async def _checked(self, messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        async for message in messages:
+            yield message
+        self._check_still_signed_in()
+
+    def _check_still_signed_in(self) -> None:
+        if (found := caller_or_none()) and self._users.has_ended(found):
+            raise Unauthenticated("Invalid or expired token")
 
     @asynccontextmanager
     async def _scope(self, method: str, context: Context) -> AsyncIterator[None]:
@@ -92,6 +107,9 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         except ServiceError as error:
             outcome = error.code
             await _abort(context, error)
+        except asyncio.CancelledError:
+            outcome = StatusCode.CANCELLED
+            raise
         except Exception as error:
             if context.done() or isinstance(error, grpc.aio.AbortError):
                 raise
@@ -111,7 +129,11 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
             if found is None or found.service not in allowed:
                 raise Unauthenticated("A service token is required")
         elif tokens:
-            found = await self._users.first_valid(tokens)
+            try:
+                found = await self._users.first_valid(tokens)
+            except Unavailable:
+                if method not in self._access.public:
+                    raise
         if found is None and method not in self._access.public:
             raise Unauthenticated("Invalid or expired token" if tokens else "Authentication required")
         set_caller(found)
@@ -132,7 +154,8 @@ async def _abort(context: Context, error: ServiceError) -> NoReturn:
     if error.retry_after is not None:
         headers.append(("retry-after", str(error.retry_after)))
     if headers:
-        await _send_headers(context, headers)
+        # Only then: a caller retries no call that has begun to answer, and headers are a beginning (gRFC A6).
+        await _send_headers(context, [NO_STORE, *headers])
     await context.abort_with_status(status)
     raise AssertionError("abort has returned")
 

@@ -76,7 +76,7 @@ async def serve(service: Service) -> None:
         await service.ready()
     server, checks, port = await start(service)
     log.info("serving", extra={"port": port})
-    tasks = [asyncio.ensure_future(run(stop)) for run in service.background]
+    tasks = [asyncio.ensure_future(run(stop)) for run in (*service.background, service.users.watch)]
     health_task = asyncio.create_task(_watch_health(service, checks, stop))
     await asyncio.wait([asyncio.create_task(stop.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)
     failed = [task for task in tasks if task.done() and not stop.is_set()]

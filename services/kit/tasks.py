@@ -14,9 +14,11 @@ from typing import Any
 import asyncpg
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver
-from pgqueuer.executors import DatabaseRetryEntrypointExecutor, EntrypointExecutorParameters
-from pgqueuer.models import Job, Schedule
+from pgqueuer.errors import FailingListenerError, RetryRequested
+from pgqueuer.executors import EntrypointExecutor
+from pgqueuer.models import Context, Job, Schedule
 from pgqueuer.queries import Queries
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.database import connect
@@ -26,8 +28,11 @@ log = logging.getLogger(__name__)
 Payload = dict[str, Any]
 Handler = Callable[[Payload], Awaitable[None]]
 
+# A dead worker's task is taken over when its heartbeat is that old and somebody looks: within ten seconds.
 HEARTBEAT_TIMEOUT = timedelta(seconds=6)
-_FOREVER = 1_000_000
+_LOOK_EVERY = timedelta(seconds=2)
+_FIRST_PAUSE = timedelta(milliseconds=500)
+_LONGEST_PAUSE = timedelta(minutes=1)
 
 
 async def enqueue(
@@ -39,6 +44,9 @@ async def enqueue(
     """
     raw = (await connection.get_raw_connection()).driver_connection
     assert raw is not None  # noqa: S101 - the connection is open
+    if not raw.is_in_transaction():
+        # SQLAlchemy sends BEGIN with its first statement; ours goes past it.
+        await connection.execute(text("SELECT 1"))
     queries = Queries(AsyncpgDriver(raw))
     await queries.enqueue(name, json.dumps(payload).encode(), priority=priority, execute_after=delay)
 
@@ -80,37 +88,47 @@ class TaskRunner:
         while not stop.is_set():
             try:
                 await self._run_once(stop)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, FailingListenerError):
                 log.exception("the task queue lost its database, trying again")
                 await asyncio.sleep(1)
 
     async def _run_once(self, stop: asyncio.Event) -> None:
         connection = await connect(self._url)
         queue = PgQueuer.from_asyncpg_connection(connection)
-        queue.shutdown = queue.qm.shutdown = queue.sm.shutdown = stop
+        # Not `stop` itself: the queue also sets its event when it ends for want of a connection.
+        stopping = asyncio.create_task(_pass_on(stop, queue.shutdown))
         for name, handler in self._handlers.items():
-            queue.qm.entrypoint(name, executor_factory=_until_done)(_unpacked(handler))
+            queue.qm.entrypoint(name, executor_factory=_UntilDone)(_unpacked(handler))
         for name, cron, tick in self._schedules:
             queue.sm.schedule(name, cron, clean_old=True)(_ticked(tick))
         try:
             await queue.run(
-                dequeue_timeout=timedelta(seconds=5),
+                dequeue_timeout=_LOOK_EVERY,
                 batch_size=max(1, self._concurrency // 2),
                 max_concurrent_tasks=max(2, self._concurrency),
                 heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 shutdown_on_listener_failure=True,
             )
         finally:
+            stopping.cancel()
             await connection.close(timeout=2)
 
 
-def _until_done(parameters: EntrypointExecutorParameters) -> DatabaseRetryEntrypointExecutor:
-    return DatabaseRetryEntrypointExecutor(
-        parameters=parameters,
-        max_attempts=_FOREVER,
-        initial_delay=timedelta(milliseconds=500),
-        max_delay=timedelta(minutes=1),
-    )
+class _UntilDone(EntrypointExecutor):
+    """Has a task that raised tried again, however often it did. (The queue's own executor gives up in the end.)"""
+
+    async def execute(self, job: Job, context: Context) -> None:
+        try:
+            await super().execute(job, context)
+        except Exception as error:
+            pause = min(_FIRST_PAUSE * 2 ** min(job.attempts, 10), _LONGEST_PAUSE)
+            log.warning("task failed, it will be tried again", extra={"task": job.entrypoint}, exc_info=error)
+            raise RetryRequested(pause, type(error).__name__) from error
+
+
+async def _pass_on(first: asyncio.Event, then: asyncio.Event) -> None:
+    await first.wait()
+    then.set()
 
 
 def _unpacked(handler: Handler) -> Callable[[Job], Awaitable[None]]:

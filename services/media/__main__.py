@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from services.kit import client, database, server, tasks, user_data
-from services.kit.identity import ServiceTokens, UserTokens
+from services.kit.identity import ServiceTokens
 from services.kit.rpc import Access
 from services.media import servicer
 from services.media.blobs import Blobs, DiskBlobs
@@ -23,6 +23,7 @@ def choose_blobs(config: Settings) -> Blobs:
 async def compose(config: Settings, url: str) -> server.Service:
     """Puts the service together."""
     db = database.Database(url, config.database_pool)
+    tokens = ServiceTokens("media", config.service_private_key.get_secret_value(), config.service_public_keys)
     links = Links(config.public_url, config.url_secret.get_secret_value(), config.url_days)
     gallery = Gallery(db, choose_blobs(config), links)
     images = servicer.Images(links)
@@ -33,7 +34,7 @@ async def compose(config: Settings, url: str) -> server.Service:
 
     runner.task(SWEEP_TASK, sweep)
     runner.every("* * * * *", "sweep_pending", gallery.sweep_pending)
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD])
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD])
 
     async def close() -> None:
         await auth.close()
@@ -49,8 +50,8 @@ async def compose(config: Settings, url: str) -> server.Service:
         listen=config.listen,
         drain_seconds=config.drain_seconds,
         access=Access(public=servicer.PUBLIC, internal=servicer.INTERNAL | user_data.INTERNAL),
-        users=UserTokens(client.fetch_keys(auth), config.token_issuer),
-        tokens=ServiceTokens("media", config.service_private_key.get_secret_value(), config.service_public_keys),
+        users=client.user_tokens(auth, tokens, config.token_issuer),
+        tokens=tokens,
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],
         background=(runner.run,),
         ready=db.ready,

@@ -36,7 +36,10 @@ class DiskBlobs:
 
     async def put(self, location: str, data: bytes) -> str:
         """Writes the file whole or not at all, also when the machine stops half-way."""
-        await asyncio.to_thread(self._write, self._root / location, data)
+        try:
+            await asyncio.to_thread(_write, self._root / location, data)
+        except OSError as error:
+            raise StorageUnavailable("Images cannot be stored right now. Please try again later.") from error
         return ""
 
     async def get(self, location: str, address: str) -> bytes:
@@ -47,19 +50,30 @@ class DiskBlobs:
             raise StorageUnavailable("The image cannot be read right now. Please try again later.") from error
 
     async def delete(self, location: str) -> None:
-        """Removes the file."""
-        await asyncio.to_thread((self._root / location).unlink, missing_ok=True)
+        """Removes the file, and what a crash may have left of it."""
+        path = self._root / location
+        for each in (path, _partial(path)):
+            await asyncio.to_thread(each.unlink, missing_ok=True)
 
-    def _write(self, path: Path, data: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = path.with_suffix(".partial")
+
+def _partial(path: Path) -> Path:
+    return path.with_suffix(".partial")
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = _partial(path)
+    try:
         with partial.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -15,18 +15,21 @@ class NoImageFile(InvalidArgument):
     """The form has no file, or is none."""
 
     reason = "NO_IMAGE_FILE"
+    field = "image"
 
 
 class InvalidImageType(InvalidArgument):
     """The form's `type` is neither user nor outfit."""
 
     reason = "INVALID_IMAGE_TYPE"
+    field = "type"
 
 
 class InvalidFileType(InvalidArgument):
     """The bytes are not a picture we take."""
 
     reason = "INVALID_FILE_TYPE"
+    field = "image"
 
 
 class ImageTooLarge(InvalidArgument):
@@ -53,12 +56,14 @@ class NotYourImage(InvalidArgument):
     """The URL is not that of one of the caller's images."""
 
     reason = "NOT_YOUR_IMAGE"
+    field = "url"
 
 
 class InvalidPageToken(InvalidArgument):
     """The token did not come from us."""
 
     reason = "INVALID_PAGE_TOKEN"
+    field = "pageToken"
 
 
 class MetadataTooLarge(InvalidArgument):

@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from services.media.errors import FileTooLarge, NoImageFile
 
 FILE_FIELD = "image"
 _MAX_TEXT_BYTES = 1024
+_MAX_BOUNDARY_BYTES = 70  # RFC 2046, 5.1.1
 # Room for boundaries, part headers and fields we do not know.
 _MAX_OVERHEAD_BYTES = 64 * 1024
 
@@ -42,9 +43,9 @@ async def read_form(chunks: AsyncIterable[tuple[str, bytes]], max_file_bytes: in
 
 
 def _boundary(content_type: str) -> bytes:
-    kind, options = parse_options_header(content_type)
+    kind, options = parse_options_header(content_type.encode())
     boundary = options.get(b"boundary", b"")
-    if kind != b"multipart/form-data" or not boundary:
+    if kind != b"multipart/form-data" or not 0 < len(boundary) <= _MAX_BOUNDARY_BYTES:
         raise NoImageFile("No image file provided")
     return boundary
 
@@ -84,7 +85,7 @@ class _Collector:
         """Takes the next bytes."""
         try:
             self._parser.write(data)
-        except MultipartParseError as error:
+        except FormParserError as error:
             raise NoImageFile("No image file provided") from error
 
     def finish(self) -> Form:

@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -140,7 +141,8 @@ class Gallery:
         ).limit(1)
         async with self._database.transaction() as connection:
             # The lock keeps the blob from dying, and a double click from saving twice.
-            await connection.execute(select(Blob).where(col(Blob.id) == found[0].blob_id).with_for_update())
+            if not await _lock_live(connection, found[0].blob_id):
+                raise NotYourImage("The URL is not that of one of your images")
             row = (await connection.execute(same)).first()
             if row is None:
                 image = _image_row(user_id, found[0].blob_id, "generated", metadata, None)
@@ -164,7 +166,8 @@ class Gallery:
     async def delete_generated(self, user_id: str, key: str) -> None:
         """Deletes what was stored under a key; nothing there is no error."""
         if found := await self._by_key(user_id, key):
-            await self.delete(user_id, found.id)
+            with suppress(ImageNotFound):
+                await self.delete(user_id, found.id)
 
     async def delete_all(self, user_id: str) -> None:
         """Deletes every image of a user. Safe to repeat."""
@@ -203,12 +206,21 @@ class Gallery:
         """Row, bytes, image: each step leaves only what the sweep can clear away."""
         blob = _blob_row(user_id, picture)
         blob["location"] = self._blobs.location(blob["id"], kind)
+        address = ""
         if not (blob_id := await self._live_blob(user_id, blob["sha256"])):
             async with self._database.transaction() as connection:
                 await connection.execute(insert(Blob).values(blob))
             address = await self._blobs.put(blob["location"], picture.data)
-            blob_id = await self._enliven(blob, address)
-        return await self._add_image(blob_id, _image_row(user_id, blob_id, kind, metadata, key), blob)
+        # Together, for a live blob without an image would stay for ever.
+        try:
+            async with self._database.transaction() as connection:
+                if blob_id is None:
+                    blob_id = await self._enliven(connection, blob, address)
+                return await self._add_image(connection, _image_row(user_id, blob_id, kind, metadata, key))
+        except ImageNotFound:
+            # The sweep of a deleted account may have come and gone before the bytes were there.
+            await self._blobs.delete(blob["location"])
+            raise
 
     async def _live_blob(self, user_id: str, sha256: str) -> str | None:
         statement = select(col(Blob.id)).where(
@@ -217,48 +229,58 @@ class Gallery:
         async with self._database.read() as connection:
             return (await connection.execute(statement)).scalar_one_or_none()
 
-    async def _enliven(self, blob: dict[str, Any], address: str) -> str:
+    async def _enliven(self, connection: AsyncConnection, blob: dict[str, Any], address: str) -> str:
         """Makes a pending blob live, unless the same bytes became so meanwhile: then that one is used."""
-        async with self._database.transaction() as connection:
-            lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
-            await connection.exec_driver_sql(lock, (blob["user_id"] + blob["sha256"],))
-            same = select(col(Blob.id)).where(
-                col(Blob.user_id) == blob["user_id"],
-                col(Blob.sha256) == blob["sha256"],
-                col(Blob.state) == "live",
-            )
-            if other := (await connection.execute(same)).scalar_one_or_none():
-                await self._bury(connection, [blob["id"]])
-                return str(other)
-            await connection.execute(
-                update(Blob).where(col(Blob.id) == blob["id"]).values(state="live", address=address)
-            )
+        lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+        await connection.exec_driver_sql(lock, (blob["user_id"] + blob["sha256"],))
+        same = select(col(Blob.id)).where(
+            col(Blob.user_id) == blob["user_id"], col(Blob.sha256) == blob["sha256"], col(Blob.state) == "live"
+        )
+        if other := (await connection.execute(same)).scalar_one_or_none():
+            await self._bury(connection, [blob["id"]])
+            return str(other)
+        pending = update(Blob).where(col(Blob.id) == blob["id"], col(Blob.state) == "pending")
+        await connection.execute(pending.values(state="live", address=address))
         return str(blob["id"])
 
-    async def _add_image(self, blob_id: str, image: dict[str, Any], blob: dict[str, Any]) -> StoredImage:
-        async with self._database.transaction() as connection:
-            live = select(col(Blob.id)).where(col(Blob.id) == blob_id, col(Blob.state) == "live")
-            if (await connection.execute(live.with_for_update())).first() is None:
-                # Deleted between our look and our lock: a rare race that a repeat of the request gets right.
-                raise ImageNotFound("The image was deleted while it was stored. Please try again.")
-            statement = upsert(Image).values(image).on_conflict_do_nothing().returning(col(Image.id))
-            added = (await connection.execute(statement)).first()
-            wanted = col(Image.id) == image["id"] if added else col(Image.source_key) == image["source_key"]
-            return (await connection.execute(_STORED.where(wanted))).one()
+    async def _add_image(self, connection: AsyncConnection, image: dict[str, Any]) -> StoredImage:
+        """Adds an image, or finds the one with its key. Raises ImageNotFound when the blob is not live any more."""
+        if not await _lock_live(connection, image["blob_id"]):
+            # Deleted between our look and our lock: a rare race that a repeat of the request gets right.
+            raise ImageNotFound("The image was deleted while it was stored. Please try again.")
+        statement = upsert(Image).values(image).on_conflict_do_nothing().returning(col(Image.id))
+        if (await connection.execute(statement)).first():
+            return (await connection.execute(_STORED.where(col(Image.id) == image["id"]))).one()
+        await self._bury(connection, [image["blob_id"]])
+        same = _STORED.where(col(Image.user_id) == image["user_id"], col(Image.source_key) == image["source_key"])
+        return (await connection.execute(same)).one()
 
     async def _bury(self, connection: AsyncConnection, blob_ids: Sequence[str]) -> None:
         """Marks those blobs dead that no image shows, and has their bytes deleted."""
         if not blob_ids:
             return
-        await connection.execute(select(Blob).where(col(Blob.id).in_(blob_ids)).with_for_update())
+        locked = select(col(Blob.id), col(Blob.state)).where(col(Blob.id).in_(blob_ids)).with_for_update()
+        before = {row.id: row.state for row in await connection.execute(locked)}
         statement = (
             update(Blob)
-            .where(col(Blob.id).in_(blob_ids), ~exists().where(col(Image.blob_id) == col(Blob.id)))
+            .where(
+                col(Blob.id).in_(blob_ids),
+                col(Blob.state) != "dead",
+                ~exists().where(col(Image.blob_id) == col(Blob.id)),
+            )
             .values(state="dead")
             .returning(col(Blob.id))
         )
         for blob_id in (await connection.execute(statement)).scalars():
-            await tasks.enqueue(connection, SWEEP_TASK, {"blob_id": blob_id})
+            # Bytes of a pending blob may still be on their way to the store.
+            delay = _PENDING_FOR if before[blob_id] == "pending" else None
+            await tasks.enqueue(connection, SWEEP_TASK, {"blob_id": blob_id}, delay=delay)
+
+
+async def _lock_live(connection: AsyncConnection, blob_id: str) -> bool:
+    """Keeps a blob from dying until the transaction ends; False when it is dead already."""
+    statement = select(col(Blob.id)).where(col(Blob.id) == blob_id, col(Blob.state) == "live").with_for_update()
+    return (await connection.execute(statement)).first() is not None
 
 
 def _blob_row(user_id: str, picture: Picture) -> dict[str, Any]:
@@ -297,6 +319,6 @@ def _read_token(token: str) -> str:
         image_id = base64.urlsafe_b64decode(token.encode()).decode("ascii")
     except (binascii.Error, UnicodeError) as error:
         raise InvalidPageToken("pageToken is not valid") from error
-    if len(image_id) != 36:
+    if len(image_id) != 36 or not image_id.isprintable():
         raise InvalidPageToken("pageToken is not valid")
     return image_id

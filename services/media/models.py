@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import TIMESTAMP
+from sqlalchemy import TIMESTAMP, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -36,6 +36,7 @@ class Image(SQLModel, table=True):
     """A picture in a user's gallery. Several may share a blob."""
 
     __tablename__ = "images"
+    __table_args__ = (UniqueConstraint("user_id", "source_key"),)
 
     id: str = Field(primary_key=True)
     user_id: str = Field(index=True)
@@ -44,6 +45,6 @@ class Image(SQLModel, table=True):
     """user, outfit or generated."""
     details: dict[str, Any] = Field(sa_type=JSONB)
     """The contract's `metadata`, a name that SQLModel keeps for itself."""
-    source_key: str | None = Field(default=None, unique=True)
+    source_key: str | None = None
     """Names the work that made a generated picture."""
     created_at: datetime = Field(sa_type=TIME)

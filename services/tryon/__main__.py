@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from services.kit import client, database, server, user_data
-from services.kit.identity import ServiceTokens, UserTokens
+from services.kit.identity import ServiceTokens
 from services.kit.rpc import Access
 from services.tryon import servicer
 from services.tryon.engines.processes import LocalProcesses
@@ -31,7 +31,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         hold_seconds=config.hold_seconds,
         max_queue=config.max_queue,
     )
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD])
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD])
 
     async def close() -> None:
         await checker.close()
@@ -46,7 +46,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         listen=config.listen,
         drain_seconds=config.drain_seconds,
         access=Access(internal=user_data.INTERNAL),
-        users=UserTokens(client.fetch_keys(auth), config.token_issuer),
+        users=client.user_tokens(auth, tokens, config.token_issuer),
         tokens=tokens,
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],
         background=(jobs.listen,),

@@ -15,12 +15,14 @@ class NotAUserPhoto(InvalidArgument):
     """The first image is not of type user."""
 
     reason = "NOT_A_USER_PHOTO"
+    field = "personImageId"
 
 
 class NotAnOutfit(InvalidArgument):
     """The second image is not of type outfit."""
 
     reason = "NOT_AN_OUTFIT"
+    field = "outfitImageId"
 
 
 class JobNotFound(NotFound):
@@ -69,6 +71,7 @@ class InvalidPageToken(InvalidArgument):
     """The token did not come from us."""
 
     reason = "INVALID_PAGE_TOKEN"
+    field = "pageToken"
 
 
 class GenerationFailed(ServiceError):

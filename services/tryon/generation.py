@@ -8,7 +8,7 @@ from services.kit import tasks
 from services.kit.database import Database
 from services.kit.errors import ServiceError
 from services.kit.ids import new_id
-from services.tryon.engines.base import InputProblem, Options
+from services.tryon.engines.base import EngineFailed, InputProblem, Options
 from services.tryon.engines.processes import LocalProcesses
 from services.tryon.errors import (
     GenerationFailed,
@@ -75,7 +75,7 @@ class Generation:
         if len(key) > MAX_KEY_CHARACTERS:
             raise InvalidIdempotencyKey("Idempotency-Key must be at most 255 characters")
         if key and (known := await self._jobs.by_key(user_id, key)):
-            return _same(known, request)
+            return await self._again(known, request)
         await self._check_types(user_id, request)
         waiting, own = await self._jobs.load(user_id)
         if waiting >= self._max_queue:
@@ -84,7 +84,7 @@ class Generation:
             user_id, new_id(), key, request.person_image_id, request.outfit_image_id, asdict(request.options)
         )
         job, new = await self._jobs.add(values)
-        return await self._begin(job, own) if new else _same(job, request)
+        return await self._begin(job, own) if new else await self._again(job, request)
 
     async def generate(self, user_id: str, request: Request) -> JobRow:
         """Begins a job and waits for it; a job that is not finished in time goes on and is returned as it is.
@@ -101,7 +101,7 @@ class Generation:
     async def cancel(self, user_id: str, job_id: str) -> JobRow:
         """Stops a job and gives its credit back; a canceled one stays so. Raises JobNotFound, JobAlreadyFinished."""
         job = await self._jobs.get(user_id, job_id)
-        if job.state == "canceled":
+        if job.error_reason == CANCELED:
             return job
         async with self._database.transaction() as connection:
             # The new attempt takes the job out of its worker's hands.
@@ -116,7 +116,7 @@ class Generation:
             )
             if stopped is None:
                 raise JobAlreadyFinished("The try-on is already finished")
-            await tasks.enqueue(connection, WORK_TASK, {"job_id": job_id}, priority=1)
+            await tasks.enqueue(connection, WORK_TASK, _payload(stopped), priority=1)
         # At once, and not when a worker is free; the task is for the case that this does not come through.
         return await release(self._jobs, self._media, self._billing, stopped) or await self._jobs.get(user_id, job_id)
 
@@ -129,7 +129,10 @@ class Generation:
         """What would keep a picture from being made of one or both images. Raises ImagesNotFound, GenerationFailed."""
         person = await self._media.read(user_id, person_id) if person_id else None
         garment = await self._media.read(user_id, outfit_id) if outfit_id else None
-        return await self._checker.check(person, garment)
+        try:
+            return await self._checker.check(person, garment)
+        except EngineFailed as error:
+            raise GenerationFailed(GenerationFailed.SENTENCE) from error
 
     async def _check_types(self, user_id: str, request: Request) -> None:
         ids = (request.person_image_id, request.outfit_image_id)
@@ -160,13 +163,31 @@ class Generation:
                     error_reason=GenerationFailed.reason,
                     error_message=GenerationFailed.SENTENCE,
                 )
-                await tasks.enqueue(connection, WORK_TASK, {"job_id": job.id})
+                await tasks.enqueue(connection, WORK_TASK, _payload(job))
             raise GenerationFailed(GenerationFailed.SENTENCE) from error
         async with self._database.transaction() as connection:
             held = await self._jobs.change(connection, job.id, col(Job.state) == "created", state="held")
-            # A user's second job comes after everybody's first: a hundred of one hold up nobody else's.
-            await tasks.enqueue(connection, WORK_TASK, {"job_id": job.id}, priority=-others)
-        return held or job
+            if held:
+                # A user's second job comes after everybody's first: a hundred of one hold up nobody else's.
+                await tasks.enqueue(connection, WORK_TASK, _payload(job), priority=-others)
+        return held or await self._left(job)
+
+    async def _again(self, job: JobRow, request: Request) -> JobRow:
+        """The job that was begun under the same key. If its credit is not set aside yet, whoever began it may be dead
+        or about to be refused: then it is begun here as well, which the hold's id makes safe."""
+        asked = (request.person_image_id, request.outfit_image_id, asdict(request.options))
+        if asked != (job.person_image_id, job.outfit_image_id, job.options):
+            raise IdempotencyKeyReused("This Idempotency-Key was used for another request")
+        if job.state != "created":
+            return job
+        _, own = await self._jobs.load(job.user_id)
+        return await self._begin(job, own - 1)
+
+    async def _left(self, job: JobRow) -> JobRow:
+        """A job as others have left it while its credit was set aside; when it is gone, the credit goes back."""
+        if await self._jobs.state_of(job.id) is None:
+            await self._billing.release(job.user_id, job.id)
+        return await self._jobs.get(job.user_id, job.id)
 
 
 def failure(job: JobRow) -> ServiceError:
@@ -176,8 +197,5 @@ def failure(job: JobRow) -> ServiceError:
     return InputRefused(str(job.error_reason), str(job.error_message))
 
 
-def _same(job: JobRow, request: Request) -> JobRow:
-    asked = (request.person_image_id, request.outfit_image_id, asdict(request.options))
-    if asked != (job.person_image_id, job.outfit_image_id, job.options):
-        raise IdempotencyKeyReused("This Idempotency-Key was used for another request")
-    return job
+def _payload(job: JobRow) -> tasks.Payload:
+    return {"job_id": job.id, "user_id": job.user_id}

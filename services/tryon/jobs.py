@@ -188,6 +188,9 @@ def new_job(user_id: str, job_id: str, key: str, person: str, outfit: str, optio
 
 def _read_token(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token.encode()).decode("ascii")
+        job_id = base64.urlsafe_b64decode(token.encode()).decode("ascii")
     except (binascii.Error, UnicodeError) as error:
         raise InvalidPageToken("pageToken is not valid") from error
+    if len(job_id) != 36 or not job_id.isprintable():
+        raise InvalidPageToken("pageToken is not valid")
+    return job_id

@@ -1,6 +1,6 @@
 """Tables of the try-on service."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import TIMESTAMP, UniqueConstraint
@@ -36,9 +36,22 @@ class Job(SQLModel, table=True):
     attempt: int = 0
     """Counts the workers that began it; only the last one's word counts."""
     engine: str = ""
+    provider_engine: str = ""
+    """The engine whose provider has a run for this job, and the run's id there: what a restart waits for."""
+    provider_job_id: str = ""
     image_id: str | None = None
     credits_remaining: int | None = None
     error_reason: str | None = None
     error_message: str | None = None
     created_at: datetime = Field(sa_type=TIME)
     finished_at: datetime | None = Field(default=None, sa_type=TIME)
+
+
+class EngineDay(SQLModel, table=True):
+    """How many pictures an engine began on a day (UTC)."""
+
+    __tablename__ = "engine_days"
+
+    engine: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    pictures: int

@@ -6,7 +6,7 @@ one that was overtaken finds that its changes no longer apply.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -14,8 +14,9 @@ from sqlalchemy import and_, select
 from sqlmodel import col
 
 from services.kit import tasks
+from services.kit.client import PeerError
 from services.kit.database import Database
-from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress
+from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress, ProviderRun
 from services.tryon.engines.chain import EngineChain
 from services.tryon.errors import GenerationFailed, ImagesNotFound
 from services.tryon.jobs import JobRow, Jobs
@@ -30,7 +31,7 @@ T = TypeVar("T")
 COST = 1
 """Credits a try-on costs."""
 WORK_TASK = "tryon"
-"""Brings a job to its end. Payload: job_id."""
+"""Brings a job to its end. Payload: job_id, user_id."""
 
 _OPEN = ("held", "running", "stored", "releasing")
 # Longer than a request takes to set a credit aside, all its retries included.
@@ -60,10 +61,11 @@ class Saga:
         self._engines = engines
         self._max_attempts = max_attempts
 
-    async def run(self, job_id: str) -> None:
+    async def run(self, job_id: str, user_id: str) -> None:
         """Brings a job to its end from wherever it is. Raises when something it needs does not answer."""
         job = await self._jobs.change_now(job_id, col(Job.state).in_(_OPEN), attempt=col(Job.attempt) + 1)
         if job is None:
+            await self._clear_up_after(job_id, user_id)
             return
         try:
             if job.state in ("held", "running"):
@@ -74,16 +76,16 @@ class Saga:
                 await release(self._jobs, self._media, self._billing, job)
         except Overtaken:
             log.info("overtaken by another worker, or the user is gone", extra={"job_id": job_id})
-            await self._clear_up_after(job)
+            await self._clear_up_after(job_id, user_id)
 
     async def sweep(self) -> None:
         """Ends jobs whose request died before their credit was set aside: nobody waits for them."""
-        old = select(col(Job.id)).where(
+        old = select(col(Job.id), col(Job.user_id)).where(
             col(Job.state) == "created", col(Job.created_at) < datetime.now(UTC) - _ABANDONED_AFTER
         )
         async with self._database.read() as connection:
-            ids = (await connection.execute(old)).scalars().all()
-        for job_id in ids:
+            rows = (await connection.execute(old)).all()
+        for job_id, user_id in rows:
             async with self._database.transaction() as connection:
                 changed = await self._jobs.change(
                     connection,
@@ -92,7 +94,7 @@ class Saga:
                     **_failed(GenerationFailed.reason, GenerationFailed.SENTENCE),
                 )
                 if changed:
-                    await tasks.enqueue(connection, WORK_TASK, {"job_id": job_id})
+                    await tasks.enqueue(connection, WORK_TASK, {"job_id": job_id, "user_id": user_id})
 
     async def _make(self, job: JobRow) -> JobRow:
         """Makes and stores the picture, or turns to releasing."""
@@ -104,9 +106,15 @@ class Saga:
                 self._media.read(job.user_id, job.person_image_id),
                 self._media.read(job.user_id, job.outfit_image_id),
             )
-            engine, result = await self._unless_ended(
-                job.id, self._engines.generate(person, garment, Options(**job.options), self._progress(job))
+            making = self._engines.generate(
+                person,
+                garment,
+                Options(**job.options),
+                self._progress(job),
+                ProviderRun(job.provider_engine, job.provider_job_id),
+                self._remember(job),
             )
+            engine, result = await self._unless_ended(job.id, making)
         except InputProblem as problem:
             return await self._fail(job, problem.reason, problem.message)
         except ImagesNotFound as error:
@@ -132,6 +140,7 @@ class Saga:
             await asyncio.wait((made, ended), return_when=asyncio.FIRST_COMPLETED)
             if made.done():
                 return made.result()
+            ended.result()  # raises when it could not be told
             raise Overtaken(job_id)
         finally:
             for task in (made, ended):
@@ -153,13 +162,18 @@ class Saga:
             finished_at=datetime.now(UTC),
         )
 
-    async def _clear_up_after(self, job: JobRow) -> None:
+    async def _clear_up_after(self, job_id: str, user_id: str) -> None:
         """When the job was canceled, or its user deleted, its picture may have been stored after the clearing up."""
-        state = await self._jobs.state_of(job.id)
+        state = await self._jobs.state_of(job_id)
         if state in (None, "releasing", "failed", "canceled"):
-            await self._media.delete(job.user_id, job.id)
+            await self._media.delete(user_id, job_id)
         if state is None:
-            await self._billing.release(job.user_id, job.id)
+            try:
+                await self._billing.release(user_id, job_id)
+            except PeerError as error:
+                # Spent just before the user went.
+                if error.reason != "HOLD_ALREADY_CAPTURED":
+                    raise
 
     async def _fail(self, job: JobRow, reason: str, message: str) -> JobRow:
         return await self._step(job, **_failed(reason, message))
@@ -186,6 +200,14 @@ class Saga:
                 await self._jobs.change_now(job.id, owned, stage=stage, progress=int(done * 90))
 
         return tell
+
+    def _remember(self, job: JobRow) -> Callable[[ProviderRun], Awaitable[None]]:
+        """Writes down what a restart is to wait for. Raises Overtaken."""
+
+        async def remember(run: ProviderRun) -> None:
+            await self._step(job, provider_engine=run.engine, provider_job_id=run.id)
+
+        return remember
 
 
 def _failed(reason: str, message: str) -> dict[str, str]:

@@ -75,11 +75,13 @@ class TryonServicer(tryon_pb2_grpc.TryonServiceServicer):
         changes = self._jobs.changes(me.user_id, request.id, _EVENT_SECONDS)
         first = await anext(changes)  # a job that is not there is a 404, not a stream
         await respond(context, headers=(NO_STORE, ("x-accel-buffering", "no")))
+        shown = b""
         async for job in _chained(first, changes):
             message = await self._message(me.user_id, job)
             version = f"{job.version}.{message.queue_position}"
-            # A tick on which nothing has changed keeps the connection alive.
-            yield _event("" if version == seen else _data(version, message))
+            before, shown = shown, message.SerializeToString(deterministic=True)
+            # Not every change of the row is one that a person sees; what is left of it keeps the connection alive.
+            yield _event("" if version == seen or shown == before else _data(version, message))
             seen = version
 
     async def _message(self, user_id: str, job: JobRow) -> pb.Job:

@@ -1,8 +1,22 @@
 """What the try-on service and its workers read from their environment, beside the settings every service has."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.kit.settings import ServiceSettings
+from services.tryon.engines.settings import (
+    EngineSettings,
+    FalSettings,
+    FashnSettings,
+    FashnVtonSettings,
+    ReplicateSettings,
+    VertexSettings,
+)
+
+OUTSIDE = ("fashn", "fal", "replicate", "vertex", "fashn_vton")
+"""The engines that are not our own local one."""
 
 
 class Settings(ServiceSettings):
@@ -27,3 +41,47 @@ class Settings(ServiceSettings):
     """How long a job's credit stays set aside, at most."""
     max_attempts: int = Field(default=5, ge=1)
     """How often a job is begun, when workers die over it, before it fails."""
+
+
+class WorkerSettings(Settings):
+    """What the workers read beside it: the engines, and what each of them needs."""
+
+    # FASHN_API_KEY is the api_key of fashn: only the first underscore after the engine's name parts.
+    model_config = SettingsConfigDict(env_nested_delimiter="_", env_nested_max_split=1)
+
+    engines: Annotated[list[str], NoDecode] = Field(default=["local"])
+    """The engines to try, in this order, with commas between them."""
+    fashn: FashnSettings = FashnSettings()
+    fal: FalSettings = FalSettings()
+    replicate: ReplicateSettings = ReplicateSettings()
+    vertex: VertexSettings = VertexSettings()
+    fashn_vton: FashnVtonSettings = FashnVtonSettings()
+
+    @field_validator("engines", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _usable(self) -> "WorkerSettings":
+        if not self.engines or len(set(self.engines)) != len(self.engines):
+            raise ValueError("ENGINES must name at least one engine, and each only once")
+        for name in self.engines:
+            if name not in (*OUTSIDE, "local"):
+                raise ValueError(f"ENGINES names {name}, which is none of local, {', '.join(OUTSIDE)}")
+            if name in OUTSIDE:
+                self._check(name)
+        return self
+
+    def _check(self, name: str) -> None:
+        own = self.outside(name)
+        if missing := own.missing():
+            raise ValueError(f"ENGINES names {name}, which needs {name.upper()}_{missing.upper()}")
+        base = str(getattr(own, "api_base", ""))
+        if self.environment == "production" and base and not base.startswith("https://"):
+            raise ValueError(f"{name.upper()}_API_BASE must be an https:// address in production")
+
+    def outside(self, name: str) -> EngineSettings:
+        """The settings of an engine that is not the local one."""
+        found: EngineSettings = getattr(self, name)
+        return found

@@ -6,29 +6,30 @@ from pathlib import Path
 from services.kit import client, database, server, tasks
 from services.kit.identity import ServiceTokens, UserTokens
 from services.kit.rpc import Access
-from services.tryon.engines.chain import EngineChain
-from services.tryon.engines.processes import LocalProcesses
+from services.kit.telemetry import log_context
+from services.tryon.engines.build import build_chain, limits_of
 from services.tryon.jobs import Jobs
 from services.tryon.peers import Billing, Media
 from services.tryon.saga import WORK_TASK, Saga
-from services.tryon.settings import Settings
+from services.tryon.settings import WorkerSettings
 
 
-async def compose(config: Settings, url: str) -> server.Service:
+async def compose(config: WorkerSettings, url: str) -> server.Service:
     """Puts the worker's side together. Its server answers health checks only."""
     db = database.Database(url, config.database_pool)
     tokens = ServiceTokens("tryon", config.service_private_key.get_secret_value(), config.service_public_keys)
     media = Media(config.media_address, tokens)
     billing = Billing(config.billing_address, tokens)
-    local = LocalProcesses(config.model_dir, config.local_workers, config.local_threads)
-    engines = EngineChain([local], config.engine_timeout_seconds)
+    engines = build_chain(config, db)
     jobs = Jobs(db)
     saga = Saga(db, jobs, media, billing, engines, config.max_attempts)
-    # Twice the engine's processes: while one picture is made, the next one's photos are fetched.
-    runner = tasks.TaskRunner(url, concurrency=2 * config.local_workers)
+    # More than the engines make at once: while they are at theirs, the next ones' photos are fetched.
+    at_once = sum(limits.concurrency for limits in limits_of(config).values())
+    runner = tasks.TaskRunner(url, concurrency=at_once + config.local_workers)
 
     async def work(payload: tasks.Payload) -> None:
-        await saga.run(payload["job_id"])
+        log_context.set({"job_id": payload["job_id"]})
+        await saga.run(payload["job_id"], payload["user_id"])
 
     runner.task(WORK_TASK, work)
     runner.every("* * * * *", "sweep_jobs", saga.sweep)
@@ -58,4 +59,4 @@ async def compose(config: Settings, url: str) -> server.Service:
 
 
 if __name__ == "__main__":
-    server.main("tryon", Settings, compose, Path(__file__).parent)
+    server.main("tryon", WorkerSettings, compose, Path(__file__).parent)

@@ -30,11 +30,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(make_data_dir: Callable[[], Path]) -> Iterator[Stack]:
     """The whole system, whose payments come back to the gateway's own page."""
     ports = free_ports()
     url = f"http://localhost:{ports['gateway']}"
-    running = Stack(tmp_path_factory.mktemp("browser"), ports, url, extra=dict(SETTINGS))
+    running = Stack(make_data_dir(), ports, url, extra=dict(SETTINGS))
     running.start()
     yield running
     running.stop()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import jwt
 import pytest
@@ -13,19 +14,29 @@ from services.auth.keys import Keys
 from services.kit import embedded
 from services.kit.database import Database
 from tests.e2e.browser import Browser
+from tests.e2e.fitting import GENERATE, KEY, TryOn, bring
+from tests.e2e.stripe import Stripe
 
 # The tests are about what is around bcrypt, and ask faster than any person.
-SETTINGS = {"auth": {"BCRYPT_COST": "4"}, "gateway": {"RATE_LIMIT": "off"}}
+SETTINGS = {"auth": {"BCRYPT_COST": "4", "THROTTLE": "off"}, "gateway": {"RATE_LIMIT": "off"}}
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(make_data_dir: Callable[[], Path]) -> Iterator[Stack]:
     """PostgreSQL, the services, the sandbox and Envoy, on ports of their own."""
-    running = Stack(tmp_path_factory.mktemp("stack"), free_ports(), extra=dict(SETTINGS))
-    running.start()
+    running = Stack(make_data_dir(), free_ports(), extra=dict(SETTINGS))
+    running.start(timeout_seconds=120)
     yield running
     running.stop()
     embedded.stop(running.data_dir)
+
+
+@pytest.fixture(scope="session")
+def stripe(stack: Stack) -> Iterator[Stripe]:
+    """The stack's sandbox of Stripe."""
+    controls = Stripe(stack)
+    yield controls
+    controls.close()
 
 
 @pytest.fixture
@@ -49,9 +60,17 @@ def signed_up(browsers: Callable[[], Browser]) -> Callable[[], Browser]:
 
 
 @pytest.fixture
-def user(browser: Browser) -> Browser:
+def user(signed_up: Callable[[], Browser]) -> Browser:
     """A browser signed in to a new account."""
-    return browser.sign_up()
+    return signed_up()
+
+
+@pytest.fixture(scope="session")
+def tryon(stack: Stack) -> Iterator[TryOn]:
+    """One picture that was asked for with an idempotency key and an option that nobody knows."""
+    with Browser(stack.url) as user:
+        form = bring(user.sign_up()) | {"category": "tops", "seed": 7, "style": "bold"}
+        yield TryOn(user, form, user.post(f"{GENERATE}?debug=1", json=form, headers={"idempotency-key": KEY}))
 
 
 @pytest.fixture(scope="session")

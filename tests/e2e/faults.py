@@ -7,24 +7,25 @@ from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
-import httpx
 import psutil
 
 from sandbox.stack import Stack
 from services.kit import embedded
+from tests.e2e.browser import fetch
 from tests.e2e.polling import until
 
 
 @contextmanager
-def stopped(stack: Stack, name: str) -> Iterator[None]:
-    """Without one process for as long as the block lasts."""
-    process = stack.processes[name]
-    process.terminate()
-    process.wait(30)
+def stopped(stack: Stack, *names: str) -> Iterator[None]:
+    """Without some of the processes for as long as the block lasts."""
+    for name in names:
+        stack.processes[name].terminate()
+    for name in names:
+        stack.processes[name].wait(30)
     try:
         yield
     finally:
-        start(stack, name)
+        start(stack, *names)
 
 
 @contextmanager
@@ -48,11 +49,12 @@ def kill(stack: Stack, name: str) -> None:
     stack.processes[name].wait(10)
 
 
-def start(stack: Stack, name: str) -> None:
-    """Starts a process again and waits until it, and the gateway, are ready."""
-    stack.restart(name)
-    until(f"{name} listens", lambda: _listens(stack.ports[name]), 30)
-    until("the gateway is healthy", lambda: httpx.get(f"{stack.url}/health").status_code == 200, 30)
+def start(stack: Stack, *names: str) -> None:
+    """Starts processes again and waits until they, and the gateway, are ready."""
+    for name in names:
+        stack.restart(name)
+    until("they listen", lambda: all(_listens(stack.ports[name]) for name in names), 30)
+    until("the gateway is healthy", lambda: fetch(f"{stack.url}/health").status_code == 200, 30)
 
 
 def rows(stack: Stack, service: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -5,12 +5,16 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
+from PIL import Image
 from skimage import data as samples
+
+from services.tryon.tests.engine.drawings import tshirt
 
 PERSON_SIZE = (440, 512)
 # Left, top, right, bottom of the chest in the picture of the person.
 TORSO = (130, 240, 270, 440)
+# Likewise of what is behind the person and must stay as it is.
+SKY = (310, 20, 430, 120)
 
 
 @cache
@@ -28,22 +32,24 @@ def landscape() -> bytes:
 
 @cache
 def garment() -> bytes:
-    """A striped T-shirt before a white wall."""
-    shirt = Image.new("RGB", (600, 640), (250, 250, 250))
-    draw = ImageDraw.Draw(shirt)
-    right = [(375, 70), (490, 115), (570, 250), (480, 300), (450, 260), (450, 580)]
-    left = [(600 - x, y) for x, y in reversed(right)]
-    draw.polygon(right + left, fill=(30, 120, 70))
-    draw.ellipse((225, 30, 375, 130), fill=(250, 250, 250))
-    for row in range(150, 580, 60):
-        draw.line((152, row, 448, row), fill=(240, 230, 90), width=14)
-    return _encoded(shirt, "PNG")
+    """A striped T-shirt, laid flat."""
+    return tshirt((30, 120, 70), "stripes")
 
 
 def noise(kind: str = "JPEG", size: tuple[int, int] = (96, 128)) -> bytes:
     """A small picture that is never the same twice."""
     pixels = np.random.default_rng().integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     return _encoded(Image.fromarray(pixels), kind)
+
+
+def tagged() -> bytes:
+    """A photo of 96 × 128 taken with the camera on its side, which says where it was taken."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turn by 90 degrees
+    exif[0x010E] = "Secret Street 1"
+    out = io.BytesIO()
+    decoded(noise()).save(out, "JPEG", exif=exif)
+    return out.getvalue()
 
 
 def padded(size: int) -> bytes:

@@ -74,7 +74,8 @@ class StripeSandbox:
         """All deliveries so far, once `count` of that type have come."""
 
         async def come() -> bool:
-            return sum(delivery.event["type"] == event_type for delivery in self.deliveries) >= count
+            types = [delivery.event["type"] for delivery in self.deliveries]
+            return types.count(event_type) >= count
 
         await eventually(come, f"{count} {event_type}")
         return list(self.deliveries)
@@ -101,9 +102,7 @@ async def running_sandbox() -> AsyncIterator[StripeSandbox]:
             def make(url: str) -> Starlette:
                 hook_url = f"{receiver}/hook"
                 return create_app(
-                    Config(
-                        public_url=url, secret_key=SECRET_KEY, webhook_url=hook_url, webhook_secret=WEBHOOK_SECRET
-                    )
+                    Config(public_url=url, secret_key=SECRET_KEY, webhook_url=hook_url, webhook_secret=WEBHOOK_SECRET)
                 )
 
             async with _serving(make) as sandbox.url:

@@ -32,9 +32,7 @@ async def test_a_closed_account_is_granted_nothing_any_more(ledger: Ledger, user
     assert (await ledger.standing(user)).credits == 0
 
 
-async def test_an_account_that_is_closed_before_it_was_opened_gets_no_signup_credits(
-    ledger: Ledger, user: str
-) -> None:
+async def test_an_account_that_is_closed_before_it_was_opened_gets_no_signup_credits(ledger: Ledger, user: str) -> None:
     await ledger.close(user)
     assert (await ledger.standing(user)).credits == 0
 

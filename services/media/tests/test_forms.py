@@ -13,7 +13,15 @@ PHOTO = bytes(range(256)) * 4 + b"\r\n--not-the-boundary\r\n"
 
 
 async def read(data: bytes, content_type: str = CONTENT_TYPE, chunk: int = 1 << 20) -> Form:
+    """The form of a body that comes in chunks."""
     return await read_form(chunks(data, chunk, content_type), LIMIT)
+
+
+async def file_of(data: bytes, content_type: str = CONTENT_TYPE, chunk: int = 1 << 20) -> bytes:
+    """The file of a body that has one."""
+    form = await read(data, content_type, chunk)
+    assert form.file is not None
+    return bytes(form.file)
 
 
 @pytest.mark.parametrize(
@@ -22,30 +30,28 @@ async def read(data: bytes, content_type: str = CONTENT_TYPE, chunk: int = 1 << 
 )
 async def test_fields_come_in_any_order(order: tuple[bytes, ...]) -> None:
     form = await read(body(*order))
-    assert form.file == PHOTO
-    assert form.fields == {"type": "user", "note": "hello"}
+    assert form == Form(bytearray(PHOTO), {"type": "user", "note": "hello"})
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
 async def test_chunks_may_end_anywhere(size: int) -> None:
     form = await read(body(file_part(PHOTO), text_part("type", "outfit")), chunk=size)
-    assert (form.file, form.fields) == (PHOTO, {"type": "outfit"})
+    assert form == Form(bytearray(PHOTO), {"type": "outfit"})
 
 
 async def test_a_quoted_boundary_and_other_parameters_are_understood() -> None:
     content_type = 'Multipart/Form-Data; charset=utf-8; boundary="a b"'
-    form = await read(body(file_part(PHOTO), boundary="a b"), content_type)
-    assert form.file == PHOTO
+    assert await file_of(body(file_part(PHOTO), boundary="a b"), content_type) == PHOTO
 
 
 async def test_header_names_are_read_without_case() -> None:
     part = file_part(PHOTO).replace(b"Content-Disposition", b"CONTENT-DISPOSITION")
-    assert (await read(body(part))).file == PHOTO
+    assert await file_of(body(part)) == PHOTO
 
 
 async def test_a_file_name_does_not_matter() -> None:
     for name in ("", "../../etc/passwd", "фото.jpg", "C:\\photo.jpg"):
-        assert (await read(body(file_part(PHOTO, filename=name)))).file == PHOTO
+        assert await file_of(body(file_part(PHOTO, filename=name))) == PHOTO
 
 
 async def test_a_file_under_another_name_is_no_image() -> None:
@@ -58,7 +64,7 @@ async def test_a_text_field_called_image_is_no_file() -> None:
 
 
 async def test_an_empty_file_is_an_empty_file() -> None:
-    assert (await read(body(file_part(b"")))).file == b""
+    assert await file_of(body(file_part(b""))) == b""
 
 
 async def test_a_form_without_fields_is_empty() -> None:
@@ -132,18 +138,15 @@ async def test_headers_that_make_no_sense_are_no_image(head: bytes) -> None:
 
 
 async def test_a_part_without_a_disposition_is_passed_over() -> None:
-    form = await read(body(b"Content-Type: text/plain\r\n\r\nhello", file_part(PHOTO)))
-    assert form.file == PHOTO
+    assert await file_of(body(b"Content-Type: text/plain\r\n\r\nhello", file_part(PHOTO))) == PHOTO
 
 
 async def test_a_file_of_exactly_the_limit_is_taken() -> None:
-    form = await read(body(file_part(bytes(LIMIT)), text_part("type", "user")))
-    assert form.file is not None
-    assert len(form.file) == LIMIT
+    assert len(await file_of(body(file_part(bytes(LIMIT)), text_part("type", "user")))) == LIMIT
 
 
 async def test_a_file_of_one_byte_more_is_refused() -> None:
-    with pytest.raises(FileTooLarge, match="^File size exceeds 1MB limit$"):
+    with pytest.raises(FileTooLarge, match="File size exceeds 1MB limit"):
         await read(body(file_part(bytes(LIMIT + 1))))
 
 

@@ -1,7 +1,7 @@
 """What an engine is to the rest of the service."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 Progress = Callable[[str, float], Awaitable[None]]
@@ -16,6 +16,7 @@ class Options:
     garment_photo_type: str = "auto"
     mode: str = "balanced"
     seed: int = 0
+    """0 leaves it to the engine."""
     output_format: str = "jpeg"
 
 
@@ -26,6 +27,36 @@ class Result:
     data: bytes
     content_type: str
     score: float | None = None
+
+
+@dataclass(frozen=True)
+class ProviderRun:
+    """A run at a provider. Kept with the job, so that a restart waits for it instead of paying for another."""
+
+    engine: str = ""
+    id: str = ""
+
+
+async def untold(_stage: str, _done: float) -> None:
+    """A progress callback for when nobody looks."""
+
+
+async def forget(_provider_job_id: str) -> None:
+    """For work that is not resumed."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One picture to make."""
+
+    person: bytes = field(repr=False)
+    garment: bytes = field(repr=False)
+    options: Options = Options()
+    progress: Progress = untold
+    remember: Callable[[str], Awaitable[None]] = forget
+    """Is awaited with the provider's id of a run before the run is waited for."""
+    resume: str = ""
+    """What an earlier attempt with the same engine remembered; empty if nothing."""
 
 
 class InputProblem(Exception):
@@ -46,20 +77,51 @@ class InputProblem(Exception):
         self.box = box
 
 
+class ContentRefused(InputProblem):
+    """A provider's content check refused the pictures."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "CONTENT_REFUSED", "These pictures were refused by a content check. Please use other photos.", "person"
+        )
+
+
+class NotForThisEngine(InputProblem):
+    """This engine cannot do it, another one may. Told to the person when there is no other."""
+
+
 class EngineFailed(Exception):
     """This engine made no picture; another one may."""
+
+
+class EngineUnusable(EngineFailed):
+    """Nothing will work until somebody acts: the key is refused, or the account is out of credits."""
+
+
+class TryAgain(EngineFailed):
+    """The same request may succeed a moment later. `retry_after` is what the provider asks for, in seconds."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NotTried(EngineFailed):
+    """The engine was left out this time: it is busy, its budget is spent, or it failed too often of late."""
 
 
 class Engine(Protocol):
     """Makes pictures."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What jobs, settings and logs call it."""
 
     async def prepare(self) -> None:
-        """Gets ready, so that the first picture need not wait for it."""
+        """Gets ready, so that the first picture need not wait for it. Raises EngineFailed."""
 
-    async def generate(self, person: bytes, garment: bytes, options: Options, progress: Progress) -> Result:
-        """Makes a picture. Raises InputProblem, EngineFailed."""
+    async def generate(self, task: Task, deadline: float) -> Result:
+        """Makes a picture before `deadline`, in the event loop's time. Raises InputProblem, EngineFailed."""
 
     async def close(self) -> None:
         """Ends what the engine has running."""

@@ -13,7 +13,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from services.kit.ids import new_id
-from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress, Result
+from services.tryon.engines.base import EngineFailed, InputProblem, NotForThisEngine, Options, Result, Task
 from services.tryon.engines.local import engine as local_engine
 
 T = TypeVar("T")
@@ -81,20 +81,23 @@ class LocalProcesses:
         """Starts the processes and loads the models. Raises EngineFailed."""
         await asyncio.gather(*(self.check(None, None) for _ in range(self._workers)))
 
-    async def generate(self, person: bytes, garment: bytes, options: Options, progress: Progress) -> Result:
-        """Makes a picture. Raises InputProblem, EngineFailed."""
+    async def generate(self, task: Task, deadline: float) -> Result:
+        """Makes a picture before the deadline. Raises InputProblem, EngineFailed."""
         ticket = new_id()
         loop = asyncio.get_running_loop()
 
         def tell(done: float) -> None:
             stage = "preparing" if done < _PREPARED_SHARE else "generating"
-            loop.call_soon_threadsafe(lambda: asyncio.ensure_future(progress(stage, done)))
+            loop.call_soon_threadsafe(lambda: asyncio.ensure_future(task.progress(stage, done)))
 
         self._listeners[ticket] = tell
         try:
-            picture = await self._run(_generate, ticket, person, garment, _local_options(options))
+            async with asyncio.timeout_at(deadline):
+                picture = await self._run(_generate, ticket, task.person, task.garment, _local_options(task.options))
+        except TimeoutError as error:
+            raise EngineFailed("the local engine made no picture in time") from error
         except local_engine.ResultNotGoodEnough as error:
-            raise InputProblem(
+            raise NotForThisEngine(
                 "RESULT_NOT_GOOD_ENOUGH",
                 "We could not make a convincing picture from these two photos. Please try others.",
             ) from error
@@ -119,13 +122,15 @@ class LocalProcesses:
             self._pool = ProcessPoolExecutor(
                 self._workers, self._context, _start, (*self._arguments, self._events, self._canceled)
             )
+        pool = self._pool
         try:
-            future: Future[T] = self._pool.submit(call, *arguments)
+            future: Future[T] = pool.submit(call, *arguments)
             return await asyncio.wrap_future(future)
         except local_engine.InputProblem as error:
             raise _problem(error) from error
         except BrokenProcessPool as error:
-            self._pool = None
+            if self._pool is pool:  # unless another call has replaced it
+                self._pool = None
             raise EngineFailed("a process of the local engine has died") from error
         except (ArithmeticError, LookupError, ValueError, RuntimeError, OSError) as error:
             raise EngineFailed(f"the local engine failed: {error!r}") from error
@@ -152,4 +157,5 @@ def _local_options(options: Options) -> local_engine.Options:
 
 
 def _problem(error: local_engine.InputProblem) -> InputProblem:
-    return InputProblem(error.reason, error.message, error.which, error.where)
+    kind = NotForThisEngine if error.reason == "CATEGORY_NOT_SUPPORTED" else InputProblem
+    return kind(error.reason, error.message, error.which, error.where)

@@ -36,7 +36,8 @@ def upgrade() -> None:
         sa.Column("blob_id", sa.String(), sa.ForeignKey("blobs.id"), nullable=False, index=True),
         sa.Column("type", sa.String(), nullable=False),
         sa.Column("details", JSONB(), nullable=False),
-        sa.Column("source_key", sa.String(), unique=True),
+        sa.Column("source_key", sa.String()),
         sa.Column("created_at", TIME, nullable=False),
+        sa.UniqueConstraint("user_id", "source_key"),
     )
     op.create_index("images_of_user", "images", ["user_id", sa.text("id DESC")])

@@ -21,6 +21,11 @@ Size: TypeAlias = tuple[int, int]  # (width, height)
 Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom; the last two are exclusive
 
 
+def floats(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Numbers in the precision that all planes and pictures have here; copies nothing that has it."""
+    return np.asarray(values, np.float32)
+
+
 def size_of(picture: Image | Colours | Plane | Mask) -> Size:
     """Width and height."""
     return int(picture.shape[1]), int(picture.shape[0])
@@ -66,45 +71,44 @@ def soften(mask: Mask, sigma: float) -> Plane:
     return blur(mask.astype(np.float32), sigma)
 
 
+_WIDE = 3  # pixels; from here on a distance transform is faster than a kernel, whatever the radius
+
+
 def _kernel(radius: float) -> npt.NDArray[np.uint8]:
     side = 2 * max(1, round(radius)) + 1
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)
 
 
-def _morph(mask: Mask, operation: int, radius: float) -> Mask:
-    if radius < 0.5:
-        return mask
-    if operation in (cv2.MORPH_OPEN, cv2.MORPH_CLOSE) and radius > 12:
-        return _morph_small(mask, operation, radius)
-    return cv2.morphologyEx(mask.astype(np.uint8), operation, _kernel(radius)) > 0
-
-
-def _morph_small(mask: Mask, operation: int, radius: float) -> Mask:
-    shrink = int(radius // 6)
-    width, height = size_of(mask)
-    small = resize_mask(mask, (max(1, width // shrink), max(1, height // shrink)))
-    done = cv2.morphologyEx(small.astype(np.uint8), operation, _kernel(radius / shrink))
-    return resize_mask(done > 0, (width, height))
-
-
 def dilate(mask: Mask, radius: float) -> Mask:
     """Grow a mask by a disc."""
-    return _morph(mask, cv2.MORPH_DILATE, radius)
+    if radius < 0.5:
+        return mask
+    if radius < _WIDE:
+        return cv2.dilate(mask.astype(np.uint8), _kernel(radius)) > 0
+    if not mask.any():
+        return mask
+    return distance_inside(~mask) <= radius
 
 
 def erode(mask: Mask, radius: float) -> Mask:
-    """Shrink a mask by a disc."""
-    return _morph(mask, cv2.MORPH_ERODE, radius)
+    """Shrink a mask by a disc. What lies beyond the picture's border counts as inside."""
+    if radius < 0.5:
+        return mask
+    if radius < _WIDE:
+        return cv2.erode(mask.astype(np.uint8), _kernel(radius)) > 0
+    if mask.all():
+        return mask
+    return distance_inside(mask) > radius
 
 
 def opened(mask: Mask, radius: float) -> Mask:
     """A mask without what is thinner than the disc."""
-    return _morph(mask, cv2.MORPH_OPEN, radius)
+    return dilate(erode(mask, radius), radius)
 
 
 def closed(mask: Mask, radius: float) -> Mask:
     """A mask with gaps thinner than the disc filled."""
-    return _morph(mask, cv2.MORPH_CLOSE, radius)
+    return erode(dilate(mask, radius), radius)
 
 
 def components(mask: Mask) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
@@ -118,14 +122,16 @@ def largest_component(mask: Mask) -> Mask:
     numbers, stats = components(mask)
     if len(stats) < 2:
         return mask
-    return numbers == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    largest: Mask = numbers == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    return largest
 
 
 def fill_holes(mask: Mask) -> Mask:
     """A mask with everything filled that its outline encloses."""
     padded = np.pad(~mask, 1, constant_values=True)
     numbers, _ = components(padded)
-    return (numbers != numbers[0, 0])[1:-1, 1:-1]
+    filled: Mask = (numbers != numbers[0, 0])[1:-1, 1:-1]
+    return filled
 
 
 def distance_inside(mask: Mask) -> Plane:

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import Mask, Points, Vector
-from services.tryon.engines.local.parse import Label, Person
+from services.tryon.engines.local.parse import Person
+from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.shapes import arc_lengths, capsule, direction_at, point_at, unit
 from services.tryon.engines.local.skeleton import Limb, Skeleton
 
@@ -74,12 +75,13 @@ class Arm:
         return ArmSection(centre, outward, radius, outer, inner)
 
     def _extent(self, centre: Vector, direction: Vector, radius: float) -> float:
-        height, width = self.inside.shape
-        for distance in np.arange(0.3 * radius, 2.2 * radius, 1.0):
-            x, y = (centre + direction * distance).astype(int)
-            if not (0 <= x < width and 0 <= y < height) or not self.inside[y, x]:
-                return float(np.clip(distance, 0.8 * radius, 2.0 * radius))
-        return 1.08 * radius
+        distances = np.arange(0.3 * radius, 2.2 * radius, 1.0)
+        places = (centre + distances[:, None] * direction).astype(np.intp)
+        limits = np.array([self.inside.shape[1], self.inside.shape[0]])
+        within = ((places >= 0) & (places < limits)).all(axis=1)
+        x, y = np.clip(places, 0, limits - 1).T
+        outside = np.flatnonzero(~(within & self.inside[y, x]))
+        return float(np.clip(distances[outside[0]], 0.8 * radius, 2 * radius)) if len(outside) else 1.08 * radius
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,7 @@ def _shoulder_line(person: Person, limb: Limb) -> ShoulderLine:
     return _fitted_line(np.array(distances), np.array(heights), limb, neck, width) or usual
 
 
-def _fitted_line(
-    distances: Vector, heights: Vector, limb: Limb, neck: Vector, width: float
-) -> ShoulderLine | None:
+def _fitted_line(distances: Vector, heights: Vector, limb: Limb, neck: Vector, width: float) -> ShoulderLine | None:
     """A parabola through the seen edge, continued straight; none when that is no shoulder."""
     straight = np.polyfit(distances, heights, 1)
     misses = np.abs(np.polyval(straight, distances) - heights)

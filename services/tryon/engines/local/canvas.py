@@ -1,8 +1,11 @@
 """The part of the picture that dressing may touch, at full resolution, with the mattes of what is in it."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from services.tryon.engines.local.arrays import (
     Box,
@@ -12,6 +15,8 @@ from services.tryon.engines.local.arrays import (
     Plane,
     Size,
     Vector,
+    blur,
+    closed,
     lab_of,
     resize_mask,
     resize_plane,
@@ -19,9 +24,12 @@ from services.tryon.engines.local.arrays import (
 from services.tryon.engines.local.body import Body
 from services.tryon.engines.local.colours import SkinModel
 from services.tryon.engines.local.filters import GuidedFilter
-from services.tryon.engines.local.parse import Label, Person
-from services.tryon.engines.local.shapes import capsule, unit
+from services.tryon.engines.local.parse import Person
+from services.tryon.engines.local.regions import Label
+from services.tryon.engines.local.shapes import capsule, polygon, unit
 from services.tryon.engines.local.warp import Fitting
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ class Canvas:
     mattes: Mattes
     body: Body
     skin: SkinModel  # of the face
+    body_skin: Vector  # Lab, of neck and arms
 
     @property
     def size(self) -> Size:
@@ -72,7 +81,7 @@ class Canvas:
         rows: Vector = np.arange(self.size[1]) / self.scale + self.origin[1]
         return rows
 
-    def window(self, plane: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def window(self, plane: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
         """What a work-frame plane shows in the canvas' window, still at the frame's resolution."""
         return _window(plane, self.origin, self.size, self.scale)
 
@@ -101,12 +110,36 @@ class Canvas:
         arm = self.limb(shoulder, limb.elbow, upper, elbow) | self.limb(limb.elbow, limb.wrist, elbow, wrist)
         return arm | self.limb(limb.wrist, hand_end, wrist, wrist) if hand > 0 else arm
 
+    def sleeve(self, index: int, shoulder: Vector, armpit: Vector, share: float, width: float) -> Mask:
+        """The area that a sleeve covers which reaches `share` of the arm, `width` times as thick as the arm."""
+        arm = self.body.arms[index]
+        end = share * arm.reach - 0.02 * arm.measure
+        start = float((armpit - arm.line[0]) @ unit(arm.line[1] - arm.line[0])) + 0.06 * arm.measure
+        marks = np.linspace(min(start, end), end, 12)
+        sections = [arm.section(mark) for mark in marks]
+        inner = [section.centre - section.outward * section.radius * width for section in sections]
+        outer = [section.centre + section.outward * section.radius * 0.8 for section in sections]
+        return polygon(self.size, [self.place(corner) for corner in [shoulder, armpit, *inner, *outer[::-1]]])
+
+    @cached_property
+    def skin_coloured(self) -> Mask:
+        """What has the face's or the arms' colour, in whatever light."""
+        hues = blur(self.lab, 0.8 * self.scale)[..., 1:] - 128
+        found = np.zeros(hues.shape[:2], np.bool_)
+        for tone in (self.skin.colour[1:] - 128, self.body_skin[1:] - 128):
+            # White cloth that skin shines on has the hue of skin, but little of it.
+            strength = hues @ tone.astype(np.float32) / max(1.0, float(tone @ tone))
+            offset = np.abs(hues - tone.astype(np.float32))
+            found |= (offset[..., 0] < 14) & (offset[..., 1] < 16) & (strength > 0.5)
+        return closed(found, 2 * self.scale)
+
+    @cached_property
     def lab(self) -> Colours:
         """The picture in Lab."""
         return lab_of(self.image)
 
 
-def _window(plane: np.ndarray, origin: Vector, size: Size, scale: float) -> np.ndarray:  # type: ignore[type-arg]
+def _window(plane: npt.NDArray[Scalar], origin: Vector, size: Size, scale: float) -> npt.NDArray[Scalar]:
     left, top = round(float(origin[0])), round(float(origin[1]))
     return plane[top : top + round(size[1] / scale), left : left + round(size[0] / scale)]
 
@@ -143,7 +176,7 @@ def open_canvas(picture: Image, person: Person, body: Body, fitting: Fitting) ->
     follow = GuidedFilter(image, max(2.0, 4 * scale), 2e-4, subsampling=2)
     finer = GuidedFilter(image, max(2.0, 3 * scale), 1e-4, subsampling=2)
 
-    def small(plane: np.ndarray) -> Plane:  # type: ignore[type-arg]
+    def small(plane: npt.NDArray[np.bool_ | np.float32]) -> Plane:
         return np.ascontiguousarray(_window(plane, origin, size, scale)).astype(np.float32)
 
     mattes = Mattes(
@@ -154,4 +187,4 @@ def open_canvas(picture: Image, person: Person, body: Body, fitting: Fitting) ->
         person=finer(small(person.alpha)),
         face=resize_mask(small(person.regions.face) > 0.5, size),
     )
-    return Canvas(image, box, scale, origin, mattes, body, person.skin)
+    return Canvas(image, box, scale, origin, mattes, body, person.skin, person.body_skin)

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from services.tryon.engines.local.arrays import Image, Mask, Plane, dilate, size_of
+from services.tryon.engines.local.arrays import Image, Mask, Plane, dilate, floats, size_of
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.compose import Composed
 from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.models import Models
-from services.tryon.engines.local.pose import Pose, find_pose
+from services.tryon.engines.local.pose import Pose, points_again
+from services.tryon.engines.local.repair import Repaired
 from services.tryon.engines.local.shapes import polygon
 from services.tryon.engines.local.warp import Fitting
 
 LEAST_SCORE = 0.5
 
-_JOINTS = [0, 2, 5, 11, 12, 13, 14, 23, 24]  # nose, eyes, shoulders, elbows, hips
+_JOINTS = [0, 2, 5, 11, 12, 23, 24]  # nose, eyes, shoulders, hips: other sleeves may move elbows, which are guessed
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,18 @@ def _grade(value: float, good: float, bad: float) -> float:
 
 
 def _joint_shift(models: Models, before: Pose, result: Image, measure: float) -> float:
-    """How far the farthest joint of the upper body moved, in body units; 9 when nobody is found any more."""
-    after = find_pose(models, result)
+    """How far the joints of the upper body moved, the median, in body units; 9 when nobody is found any more.
+
+    Not the farthest: where the head is cut off the model's guesses at single joints change by themselves.
+    """
+    after = points_again(models, result, before)
     if after is None:
         return 9.0
     visible = [joint for joint in _JOINTS if before.visibility[joint] > 0.7 and _is_inside(before, joint, result)]
     if not visible:
         return 0.0
-    moved = before.points[visible] - after.points[visible]
-    return float(np.hypot(moved[:, 0], moved[:, 1]).max()) / measure
+    moved = before.points[visible] - after[visible]
+    return float(np.median(np.hypot(moved[:, 0], moved[:, 1]))) / measure
 
 
 def _is_inside(pose: Pose, joint: int, picture: Image) -> bool:
@@ -64,7 +68,7 @@ def _histogram(image: Image, where: Mask) -> Plane:
     lab = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2LAB)
     counts = cv2.calcHist([lab], [0, 1, 2], where.astype(np.uint8), [4, 12, 12], [0, 256, 0, 256, 0, 256])
     smooth = cv2.GaussianBlur(counts.reshape(4, -1), (3, 3), 0.8)
-    return cv2.normalize(smooth, None, 1, 0, cv2.NORM_L1).astype(np.float32)
+    return floats(smooth / max(1.0, float(smooth.sum())))
 
 
 def _holes(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> float:
@@ -101,22 +105,20 @@ def judge(
     canvas: Canvas,
     fitting: Fitting,
     drawn: DrawnGarment,
+    repaired: Repaired,
     composed: Composed,
     result: Image,
-    measure: float,
 ) -> Verdict:
-    """Measure a result; `measure` is the body's unit in the result's pixels.
-
-    The limits were set on pictures that people had sorted into good and bad ones.
-    """
+    """Measure a result. The limits are estimates that catch gross failures; they are not calibrated."""
     face = np.abs(composed.image.astype(np.int16) - canvas.image)[canvas.mattes.face]
     grades = {
-        "the body's joints moved": _grade(_joint_shift(models, pose, result, measure), 0.12, 0.45),
+        "the body's joints moved": _grade(_joint_shift(models, pose, result, canvas.unit), 0.12, 0.5),
         "the face changed": _grade(float(face.mean()) if face.size else 0.0, 2.0, 8.0),
         "the background changed": _grade(_changed_background(canvas, composed), 0.005, 0.05),
         "the garment's colours changed": _grade(_colour_distance(garment, canvas, composed), 0.45, 0.95),
         "the garment has holes": _grade(_holes(canvas, fitting, drawn), 0.04, 0.3),
         "the garment strays from the body": _grade(_strayed(canvas, composed), 0.02, 0.2),
+        "too much skin had to be invented": _grade(repaired.exposed.sum() / canvas.unit**2, 0.9, 2.2),
         "the garment's cut was not understood": _grade(garment.landmarks.error, 0.1, 0.3),
     }
     problems = [problem for problem, grade in grades.items() if grade < 0.7]

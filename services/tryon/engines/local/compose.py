@@ -10,7 +10,6 @@ from services.tryon.engines.local.arrays import (
     Mask,
     Plane,
     blur,
-    closed,
     dilate,
     distance_inside,
     erode,
@@ -21,7 +20,7 @@ from services.tryon.engines.local.arrays import (
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.drawing import DrawnGarment, Layer
 from services.tryon.engines.local.filters import push_pull
-from services.tryon.engines.local.repair import Repaired
+from services.tryon.engines.local.repair import Repaired, bared_forearms
 from services.tryon.engines.local.shapes import unit
 from services.tryon.engines.local.warp import Fitting
 
@@ -44,23 +43,25 @@ def _visible_arm(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
     start = max(0.42 * upper, plan.sleeve_share * (upper + lower) - 0.04 * canvas.body.skeleton.unit)
     if start < upper:
         from_here = limb.shoulder + (limb.elbow - limb.shoulder) * (start / max(upper, 1))
-        return (
-            canvas.limb(from_here, limb.elbow, 0.17, 0.15) | canvas.limb(limb.elbow, limb.wrist, 0.15, 0.12) | hand
-        )
+        return canvas.limb(from_here, limb.elbow, 0.17, 0.15) | canvas.limb(limb.elbow, limb.wrist, 0.15, 0.12) | hand
     from_here = limb.elbow + (limb.wrist - limb.elbow) * min(1.0, (start - upper) / max(lower, 1))
     return canvas.limb(from_here, limb.wrist, 0.15, 0.12) | hand
 
 
 def _in_front(canvas: Canvas, fitting: Fitting) -> Plane:
     """Arms that cross the torso."""
-    front = np.zeros((canvas.size[1], canvas.size[0]), np.float32)
-    for index in (0, 1):
-        front = np.maximum(front, canvas.mattes.skin * _visible_arm(canvas, fitting, index))
-        limb, share = canvas.body.skeleton.limbs[index], fitting.plans[index].sleeve_share
-        if share < 0.8:  # the forearm comes out of its old sleeve
-            bare = canvas.limb(limb.elbow, limb.wrist, 0.105, 0.075) & (canvas.mattes.top > 0.4)
-            front = np.maximum(front, soften(bare, 1.0))
-    return front
+    skin = np.clip((canvas.mattes.skin - 0.5) / 0.4, 0, 1)  # no half-and-half pixels with the old garment in them
+    skin *= blur(canvas.skin_coloured.astype(np.float32), 1.0)
+    arms = np.zeros(skin.shape, np.bool_)
+    for index, plan in enumerate(fitting.plans):
+        arm = _visible_arm(canvas, fitting, index)
+        if plan.sleeve_share > 0:
+            inward = np.array([canvas.body.skeleton.limbs[index].sign * 0.25 * canvas.body.skeleton.unit, 0.0])
+            arm &= ~canvas.sleeve(index, plan.shoulder - inward, plan.armpit - inward, plan.sleeve_share, 1.8)
+        arms |= arm
+    solid = dilate(opened((skin > 0.5) & arms, 0.02 * canvas.unit), 2)
+    result: Plane = np.maximum(skin * solid, soften(bared_forearms(canvas, fitting), 1.0)).astype(np.float32)
+    return result
 
 
 def _head(canvas: Canvas) -> Plane:
@@ -71,7 +72,7 @@ def _head(canvas: Canvas) -> Plane:
 
 def _old_folds(canvas: Canvas) -> Plane:
     """The folds of the old garment as light on the new one, if it was plain enough to tell folds from pattern."""
-    lab = canvas.lab()
+    lab = canvas.lab
     worn = erode(canvas.mattes.top > 0.9, 2)
     flat = np.ones(worn.shape, np.float32)
     if worn.sum() < 500:
@@ -118,14 +119,13 @@ def _shadow_beside(plane: Plane, reach: float, shift: int) -> Plane:
 
 
 def _armpit_gaps(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
-    """Thin openings between sleeve and torso, which would show the arm's skin where cloth folds."""
-    covered = drawn.cover > 0.5
-    gap = closed(covered, 0.09 * canvas.unit) & ~covered & (drawn.opening < 0.2) & (canvas.mattes.person > 0.9)
-    gap = opened(gap, 1.5 * canvas.scale)  # no slivers along edges
-    rows = np.arange(canvas.size[1])[:, None]
-    top = min(canvas.row(float(plan.shoulder[1])) for plan in fitting.plans)
-    bottom = max(canvas.row(float(plan.armpit[1])) for plan in fitting.plans) + 0.25 * canvas.unit
-    return gap & (rows > top) & (rows < bottom)
+    """Openings between sleeve and torso, which would show the arm's skin where cloth folds."""
+    gap = np.zeros(drawn.cover.shape, np.bool_)
+    for sleeve in drawn.sleeves:
+        index = 0 if sleeve.sign < 0 else 1
+        plan = fitting.plans[index]
+        gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, plan.sleeve_share, 1.05)
+    return gap & (drawn.cover < 0.95)
 
 
 def _fill_gaps(colours: Colours, gap: Mask, drawn: DrawnGarment, hidden: Plane) -> Colours:
@@ -134,12 +134,14 @@ def _fill_gaps(colours: Colours, gap: Mask, drawn: DrawnGarment, hidden: Plane) 
     for sleeve in drawn.sleeves:
         cloth, weight = mix(cloth, sleeve.colours, sleeve.alpha), np.maximum(weight, sleeve.alpha)
     filled = push_pull(cloth, (weight > 0.9).astype(np.float32))
-    return mix(colours, filled * 0.72, soften(dilate(gap, 1), 1.0) * (1 - hidden))
+    return mix(colours, filled * 0.8, soften(dilate(gap, 1), 1.0) * (1 - hidden))
 
 
 def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired) -> Composed:
     """The finished canvas."""
-    front, head = _in_front(canvas, fitting) * (1 - drawn.sleeve_cover), _head(canvas)
+    gap = _armpit_gaps(canvas, fitting, drawn)
+    front = _in_front(canvas, fitting) * (1 - drawn.sleeve_cover) * ~gap
+    head = _head(canvas)
     before_torso = np.maximum(front, head)
     cover = drawn.cover
     seen = cover * (1 - front)
@@ -149,9 +151,8 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     folds = _old_folds(canvas)
     contact = _shadow_beside(np.clip(front + 0.8 * head, 0, 1), 5 * canvas.scale, int(2 * canvas.scale))
     sleeves = drawn.sleeve_cover
-    gap = _armpit_gaps(canvas, fitting, drawn)
     if drawn.sleeves and gap.any():
-        colours = _fill_gaps(colours, gap, drawn, before_torso)
+        colours = _fill_gaps(colours, gap, drawn, head)
     light = folds * _torso_form(canvas, fitting) * (1 - 0.38 * contact)
     light = light * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
     colours = _lay(colours, drawn.torso, light, before_torso)

@@ -17,6 +17,7 @@ from services.tryon.engines.local.arrays import (
     dilate,
     erode,
     fill_holes,
+    floats,
     lab_of,
     largest_component,
     opened,
@@ -76,7 +77,7 @@ def _background_distance(lab: Colours) -> Plane:
     frame[rim:-rim, rim:-rim] = False
     flat = np.flatnonzero((from_border < 14) & (slope < 6) & frame)
     if len(flat) < 50:
-        return from_border.astype(np.float32)
+        return floats(from_border)
     chosen = flat[:: max(1, len(flat) // 4000)]
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     terms = _terms(rows / height - 0.5, columns / width - 0.5).reshape(-1, 6)
@@ -98,6 +99,16 @@ def _flooded(distance: Plane, threshold: float) -> Mask:
     return fill_holes(largest_component(opened(garment, max(1, distance.shape[1] // 400))))
 
 
+def _has_legs(mask: Mask) -> bool:
+    """Whether the lower part of a mask is two columns: then what is between them is background."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    low = mask[int(rows[0] + 0.6 * len(rows)) : int(rows[0] + 0.95 * len(rows))]
+    columns = np.flatnonzero(mask.any(axis=0))
+    middle = low[:, int(columns[0] + 0.4 * len(columns)) : int(columns[0] + 0.6 * len(columns))]
+    split = (~middle).any(axis=1) & (low.sum(axis=1) > 0.2 * len(columns))
+    return bool(split.mean() > 0.5)
+
+
 def _best_flood(distance: Plane) -> tuple[Mask, bool]:
     """The flood that gives the most symmetric mask, and whether the garment is as pale as the background.
 
@@ -111,7 +122,7 @@ def _best_flood(distance: Plane) -> tuple[Mask, bool]:
         if best > 0.92 or threshold < 1.5 * noise:
             break
         other = closed(_flooded(soft, threshold), 3)
-        if _quality(other) and symmetry(other) > best + 0.03:
+        if _quality(other) and symmetry(other) > best + 0.03 and not _has_legs(mask):
             mask, best, pale = other, symmetry(other), True
     return mask, pale
 
@@ -160,16 +171,19 @@ def _quality(mask: Mask) -> float:
 
 def _sharpened(image: Image, mask: Mask) -> Mask:
     """GrabCut in the rim: drops soft shadows that the flood took for garment."""
-    radius = max(3, image.shape[1] // 90)
-    sure, possible = erode(mask, radius), dilate(mask, radius)
-    if sure.sum() < 200:
+    half = (image.shape[1] // 2, image.shape[0] // 2)
+    small, whole = resize_image(image, half), resize_mask(mask, half)
+    radius = max(2, image.shape[1] // 180)
+    sure, possible = erode(whole, radius), dilate(whole, radius)
+    if sure.sum() < 50:
         return mask
-    trimap = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
+    trimap = np.where(whole, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
     trimap = np.where(sure, cv2.GC_FGD, np.where(possible, trimap, cv2.GC_BGD)).astype(np.uint8)
     cv2.setRNGSeed(1)
-    cv2.grabCut(image, trimap, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(small, trimap, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
     found = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
-    found = opened(fill_holes(found), 1) & mask
+    # At half size it tells shadow from cloth; the outline itself stays the flood's.
+    found = opened(dilate(resize_mask(fill_holes(found), size_of(image)), 1) & mask, 1)
     return found if found.sum() > 0.9 * mask.sum() else mask
 
 
@@ -187,6 +201,21 @@ def _without_windows(mask: Mask, distance: Plane) -> Mask:
     return result
 
 
+def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:
+    """Drop the shadow that a dark or colourful garment casts: grey, a little darker than the background, at the rim."""
+    if not mask.any() or np.median(distance[mask]) < 40:
+        return mask
+    background = np.median(_border(lab), axis=0)
+    grey = np.abs(lab[..., 1:] - background[1:]).max(axis=2) < 4
+    shade = mask & grey & (distance < 45) & (lab[..., 0] < background[0])
+    outside = ~mask
+    numbers, _ = components(shade | outside)
+    touching = np.unique(numbers[outside & ~erode(outside, 1)])
+    rim = ~erode(mask, 12)
+    kept = largest_component(opened(mask & ~(shade & rim & np.isin(numbers, touching)), 2))
+    return kept if kept.sum() > 0.9 * mask.sum() else mask
+
+
 def cut_out(image: Image) -> Cutout:
     """The mask of the one garment that lies or hangs before a plain background."""
     lab = lab_of(image)
@@ -195,11 +224,9 @@ def cut_out(image: Image) -> Cutout:
     other = _watershed(image, distance) if symmetry(mask) < 0.85 else mask
     if _quality(other) > _quality(mask) + 0.08:
         mask, pale = other, True
-    mask = _sharpened(image, mask)
-    if pale:  # its outline was found by hardly any contrast: ragged
-        mask = soften(mask, 3.0) > 0.5
-    else:
-        mask = _without_windows(mask, distance)
+    mask = _without_shadow(_sharpened(image, mask), lab, distance)
+    # The outline of a pale garment was found by hardly any contrast, so it is ragged.
+    mask = soften(mask, 3.0) > 0.5 if pale else _without_windows(mask, distance)
     mask = largest_component(mask)
     return Cutout(mask, symmetry(mask))
 

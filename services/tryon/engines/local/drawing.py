@@ -12,6 +12,7 @@ from services.tryon.engines.local.arrays import (
     blur,
     dilate,
     erode,
+    floats,
     resize_mask,
     sample,
     size_of,
@@ -46,17 +47,21 @@ class DrawnGarment:
     @property
     def cover(self) -> Plane:
         """What the garment covers, 0..1."""
-        return np.maximum.reduce([layer.alpha for layer in (self.torso, *self.sleeves)])
+        return floats(np.maximum.reduce([layer.alpha for layer in (self.torso, *self.sleeves)]))
 
     @property
     def sleeve_cover(self) -> Plane:
         """What the sleeves cover, 0..1."""
-        return np.maximum.reduce([np.zeros_like(self.torso.alpha), *(layer.alpha for layer in self.sleeves)])
+        alphas = [np.zeros_like(self.torso.alpha), *(layer.alpha for layer in self.sleeves)]
+        return floats(np.maximum.reduce(alphas))
 
 
-def _part_matte(part: Part, size: tuple[int, int]) -> Plane:
-    """The part's share of the cloth: the torso runs on under the sleeves, sleeves end at a crisp seam."""
-    grown = dilate(part.mask, 7 if part.sign == 0 else 2)
+def _part_matte(part: Part, garment: Mask, size: tuple[int, int]) -> Plane:
+    """The part's share of the cloth: the torso runs on under the sleeves, sleeves end at a crisp seam.
+
+    Not at the garment's own edge, where what runs on would stick out.
+    """
+    grown = part.mask | (dilate(part.mask, 7) & erode(garment, 8)) if part.sign == 0 else dilate(part.mask, 2)
     return blur(resize_mask(grown, size).astype(np.float32), 1.0)
 
 
@@ -75,7 +80,7 @@ def _enlarged_map(canvas: Canvas, part: Part, scale: float) -> tuple[Plane, Plan
 def _draw(canvas: Canvas, garment: Garment, part: Part, opening: Plane) -> tuple[Layer, Plane]:
     across, down, valid = _enlarged_map(canvas, part, garment.cloth.scale)
     colours = cv2.remap(garment.cloth.colours, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    matte = _part_matte(part, size_of(garment.cloth.alpha))
+    matte = _part_matte(part, garment.mask, size_of(garment.cloth.alpha))
     alpha = sample(garment.cloth.alpha, across, down) * sample(matte, across, down) * valid
     seen = sample(opening, across, down) if part.sign == 0 else np.zeros_like(alpha)
     shown = (alpha * (1 - seen)).astype(np.float32)
@@ -110,9 +115,7 @@ def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGar
     drawn = [_draw(canvas, garment, part, opening) for part in fitting.parts]
     layers = [layer for layer, _ in drawn]
     layers[1:] = [
-        replace(
-            layer, alpha=layer.alpha * np.maximum(_armhole_clip(canvas, fitting, layer.sign), 1 - layers[0].alpha)
-        )
+        replace(layer, alpha=layer.alpha * np.maximum(_armhole_clip(canvas, fitting, layer.sign), 1 - layers[0].alpha))
         for layer in layers[1:]
     ]
     return DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1])

@@ -113,7 +113,7 @@ class LocalEngine:
         left, top, right, bottom = canvas.box
         result[top:bottom, left:right] = composed.image
         progress("checking the result", 0.92)
-        verdict = judge(models, pose, worn, canvas, fitting, drawn, composed, result, canvas.unit)
+        verdict = judge(models, pose, worn, canvas, fitting, drawn, repaired, composed, result)
         if verdict.score < LEAST_SCORE:
             raise ResultNotGoodEnough(verdict.score, verdict.problems)
         return result, verdict.score

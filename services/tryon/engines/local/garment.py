@@ -6,16 +6,26 @@ from typing import Literal
 
 import numpy as np
 
-from services.tryon.engines.local.arrays import Image, Mask, Points, Vector, closed, fill_holes, largest_component
-from services.tryon.engines.local.arrays import resize_image
+from services.tryon.engines.local.arrays import (
+    Image,
+    Mask,
+    Points,
+    Vector,
+    closed,
+    fill_holes,
+    largest_component,
+    opened,
+    resize_image,
+)
 from services.tryon.engines.local.body import Body, body_of
 from services.tryon.engines.local.cutout import Cloth, cloth_of, cut_out
 from services.tryon.engines.local.landmarks import GarmentLandmarks, GarmentSide, Sleeve, garment_landmarks
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.neckline import Neckline
-from services.tryon.engines.local.parse import WORK_SIDE, Label, Person, understand
+from services.tryon.engines.local.parse import WORK_SIDE, Person, understand
 from services.tryon.engines.local.pose import Pose, find_pose
 from services.tryon.engines.local.refuse import cutout_problems, unlike_a_garment
+from services.tryon.engines.local.regions import Label
 
 _PERSON_SCORE = 0.7  # below it the detector takes flat garments for people
 
@@ -67,7 +77,7 @@ def read_garment(
 
 def _worn(person: Person, picture: Image, long_side: int) -> Garment:
     body = body_of(person)
-    mask = fill_holes(largest_component(closed(person.is_label(Label.TOP), 5)))
+    mask = fill_holes(largest_component(opened(closed(person.is_label(Label.TOP), 5), 6)))
     left, right = (_worn_side(mask, body, index) for index in (0, 1))
     collar = np.stack([left.collar, right.collar])
     axis = float((left.armpit[0] + right.armpit[0]) / 2)

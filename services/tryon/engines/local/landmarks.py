@@ -8,7 +8,8 @@ import numpy as np
 from services.tryon.engines.local.arrays import Image, Mask, Points, Vector
 from services.tryon.engines.local.neckline import Neckline, find_neckline
 from services.tryon.engines.local.shapes import arc_lengths, length, nearest_index, resampled, run_at
-from services.tryon.engines.local.silhouette import Kind, Outline, fit_outline, fit_side, mirror_axis
+from services.tryon.engines.local.silhouette import Outline, fit_outline, fit_side, mirror_axis
+from services.tryon.engines.local.templates import Kind
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,8 @@ def _side(mask: Mask, contour: Points, axis: float, outline: Outline, sign: int)
         lower = np.stack([corners["armpit"], corners["cuff_inner"]])
         seams = (resampled(upper, 12), resampled(lower, 8))
         outer, inner = (_snap(seam, contour, 0.05 * height) for seam in seams)
+        if abs(inner[0, 0] - axis) > abs(seams[1][0, 0] - axis) + 0.015 * height:
+            inner[0] = seams[1][0]  # an armpit behind a hanging sleeve is not on the outline
         sleeve = Sleeve(outer, inner)
     shoulder = sleeve.outer[0] if sleeve else _snap(corners["shoulder"][None], contour, 0.06 * height)[0]
     collar = _to_top_edge(mask, corners["collar"])

@@ -99,8 +99,7 @@ def _laplacian(edges: Quads, count: int, weight: float) -> sparse.csr_array:
 
 def _scatter(first: npt.NDArray[np.intp], second: npt.NDArray[np.intp], values: Vector, count: int) -> Vector:
     """Sum edge values at the vertices, with opposite signs at the two ends."""
-    result: Vector = np.bincount(first, values, count) - np.bincount(second, values, count)
-    return result
+    return np.subtract(np.bincount(first, values, count), np.bincount(second, values, count), dtype=np.float64)
 
 
 def _turned(spans: Points, turns: Points) -> Points:
@@ -116,8 +115,7 @@ def _rotations(
     """The best turn (with a bounded scale) around each vertex, as complex numbers: closed form in the plane."""
 
     def around(values: Vector) -> Vector:
-        result: Vector = np.bincount(first, values, count) + np.bincount(second, values, count)
-        return result
+        return np.add(np.bincount(first, values, count), np.bincount(second, values, count), dtype=np.float64)
 
     cosine = around((before * after).sum(axis=1))
     sine = around(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0])
@@ -152,13 +150,18 @@ def build_mesh(parts: list[Mask], step: int = 12) -> Mesh:
 def backward_map(mesh: Mesh, places: Points, part: int, size: Size) -> tuple[Plane, Plane]:
     """For each pixel of the frame the garment's x and y to draw there; -1 where the part does not reach.
 
-    Each cell is drawn as two triangles with affine maps.
+    Each cell is drawn as two triangles with affine maps; those turned over come first, so that none covers what it
+    folds behind.
     """
     across = np.full((size[1], size[0]), -1, np.float32)
     down = np.full((size[1], size[0]), -1, np.float32)
-    for quad in mesh.quads[part]:
-        for triangle in (quad[[0, 1, 2]], quad[[0, 2, 3]]):
-            _draw_triangle(places[triangle], mesh.vertices[triangle], across, down)
+    quads = mesh.quads[part]
+    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    corners = places[triangles]
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    turned_over = first[:, 0] * second[:, 1] < second[:, 0] * first[:, 1]
+    for triangle in triangles[np.argsort(~turned_over, kind="stable")]:
+        _draw_triangle(places[triangle], mesh.vertices[triangle], across, down)
     return across, down
 
 
@@ -168,7 +171,7 @@ def _draw_triangle(target: Points, source: Points, across: Plane, down: Plane) -
     right, bottom = np.minimum(np.ceil(target.max(axis=0)).astype(int), [width - 1, height - 1])
     first, second = target[1] - target[0], target[2] - target[0]
     area = first[0] * second[1] - second[0] * first[1]
-    if right < left or bottom < top or area < 1e-6:  # cells turned over would cover what they fold behind
+    if right < left or bottom < top or abs(area) < 1e-6:
         return
     x = np.arange(left, right + 1)[None] - target[0, 0]
     y = np.arange(top, bottom + 1)[:, None] - target[0, 1]

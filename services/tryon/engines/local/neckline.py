@@ -62,7 +62,6 @@ def _cheapest_path(cost: Plane) -> tuple[Indices, float]:
     return np.array(path[::-1]), 1 - float(total.min()) / (_LAST - _FIRST + 1)
 
 
-
 def _below_collar_band(cost: Plane, path: Indices) -> Indices:
     """The path, or the lower edge of the ribbed band that it is the upper edge of."""
     lower = cost.copy()
@@ -131,7 +130,10 @@ def centre_height(left: Vector, right: Vector) -> float:
 
 
 def neck_opening(neckline: Neckline, size: tuple[int, int], scale: float) -> Plane:
-    """What shows through the neck opening, 0..1: the inner back of a garment that lies flat. `scale` draws it larger."""
+    """What shows through the neck opening, 0..1: the inner back of a garment that lies flat.
+
+    `size` is that of the result, `scale` its pixels per pixel of the neckline.
+    """
     opening = np.zeros((size[1], size[0]), np.uint8)
     if neckline.kind != "outline":
         line = neckline.points * scale

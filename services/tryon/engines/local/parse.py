@@ -7,7 +7,6 @@ filter bring the answer to the picture's edges.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 
 import cv2
 import numpy as np
@@ -19,10 +18,8 @@ from services.tryon.engines.local.arrays import (
     Mask,
     Plane,
     Vector,
-    blur,
     components,
     dilate,
-    distance_inside,
     erode,
     lab_of,
     largest_component,
@@ -31,12 +28,12 @@ from services.tryon.engines.local.arrays import (
     resize_mask,
     resize_plane,
     size_of,
-    soften,
 )
 from services.tryon.engines.local.colours import ColourHistogram, SkinModel, bins_of, skin_from
 from services.tryon.engines.local.filters import GuidedFilter
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.pose import Pose, selfie_mask
+from services.tryon.engines.local.regions import CLASSES, Label, Regions, body_core, priors_of, regions_of
 from services.tryon.engines.local.shapes import capsule, unit
 from services.tryon.engines.local.skeleton import Skeleton, skeleton_of
 
@@ -50,37 +47,6 @@ _FEATURES = (
     [70, 63, 105, 66, 107, 55, 65, 52, 53, 46],
     [300, 293, 334, 296, 336, 285, 295, 282, 283, 276],
 )
-
-
-class Label(IntEnum):
-    """The classes of a pixel."""
-
-    BACKGROUND = 0
-    SKIN = 1
-    HAIR = 2
-    TOP = 3
-    BOTTOM = 4
-
-
-_CLASSES = (Label.SKIN, Label.HAIR, Label.TOP, Label.BOTTOM)
-
-
-@dataclass(frozen=True)
-class Regions:
-    """Where the parts of a body are, from its joints alone."""
-
-    upper_arms: Mask
-    forearms: Mask
-    hands: Mask
-    neck: Mask
-    face: Mask
-    face_distance: Plane  # pixels from the face
-    along: Plane  # 0 at the shoulders' height, 1 at the hips'
-
-    @property
-    def arms(self) -> Mask:
-        """Arms with hands."""
-        return self.upper_arms | self.forearms | self.hands
 
 
 @dataclass(frozen=True)
@@ -104,22 +70,8 @@ class Person:
 
     def is_label(self, label: Label) -> Mask:
         """Where a class is."""
-        return self.labels == label
-
-
-def _core(skeleton: Skeleton) -> Mask:
-    """What belongs to the body whatever it wears: slim limbs, trunk, head."""
-    size, measure, points = skeleton.size, skeleton.unit, skeleton.points
-    core = skeleton.torso_mask(0.95, 1.35, -0.1, 1.1) | skeleton.neck_mask() | dilate(skeleton.face_mask(), 4)
-    for limb in skeleton.limbs:
-        core |= capsule(size, limb.shoulder, limb.elbow, 0.1 * measure, 0.08 * measure)
-        core |= capsule(size, limb.elbow, limb.wrist, 0.08 * measure, 0.06 * measure)
-        core |= capsule(size, limb.wrist, limb.fingertip, 0.05 * measure)
-    for hip, knee, ankle in ((23, 25, 27), (24, 26, 28)):
-        core |= capsule(size, points[hip], points[knee], 0.14 * measure) | capsule(
-            size, points[knee], points[ankle], 0.1 * measure
-        )
-    return core
+        found: Mask = self.labels == label
+        return found
 
 
 def _silhouette(models: Models, image: Image, pose: Pose, skeleton: Skeleton) -> Plane:
@@ -129,7 +81,7 @@ def _silhouette(models: Models, image: Image, pose: Pose, skeleton: Skeleton) ->
     likely = np.maximum(from_pose, selfie_mask(models, image) * near_pose)
     half = (image.shape[1] * 2 // 3, image.shape[0] * 2 // 3)
     small, likely_small = resize_image(image, half), resize_plane(likely, half)
-    core = resize_mask(_core(skeleton), half)
+    core = resize_mask(body_core(skeleton), half)
     sure, possible = erode(likely_small > 0.8, 3) & core, dilate(likely_small > 0.3, 5)
     trimap = np.where(likely_small > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
     trimap = np.where(sure, cv2.GC_FGD, np.where(possible, trimap, cv2.GC_BGD)).astype(np.uint8)
@@ -138,59 +90,6 @@ def _silhouette(models: Models, image: Image, pose: Pose, skeleton: Skeleton) ->
         cv2.grabCut(small, trimap, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
     mask = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
     return GuidedFilter(image, 4, 1e-4)(largest_component(mask).astype(np.float32))
-
-
-def _regions(skeleton: Skeleton, face: Mask) -> Regions:
-    size, measure = skeleton.size, skeleton.unit
-    upper, fore, hands = (np.zeros((size[1], size[0]), np.bool_) for _ in range(3))
-    for limb in skeleton.limbs:
-        upper |= capsule(size, limb.shoulder, limb.elbow, measure * 0.17)
-        fore |= capsule(size, limb.elbow, limb.wrist, measure * 0.14)
-        hands |= capsule(size, limb.wrist, limb.fingertip, measure * 0.15)
-    columns, rows = np.meshgrid(np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32))
-    axis, neck = skeleton.down, skeleton.neck
-    along = ((columns - neck[0]) * axis[0] + (rows - neck[1]) * axis[1]) / skeleton.torso
-    distance = distance_inside(~face)
-    return Regions(upper, fore, hands, skeleton.neck_mask(), face, distance, along.astype(np.float32))
-
-
-def _priors(skeleton: Skeleton, where: Regions) -> dict[Label, Plane]:
-    """How likely each class is at each place, whatever its colour."""
-    measure, height, along = skeleton.unit, skeleton.face_height, where.along
-    torso = skeleton.torso_mask(1.15, 1.9, -0.06, 1.05)
-    arm_soft, fore_soft = soften(where.upper_arms, measure * 0.05), soften(where.forearms, measure * 0.05)
-    hand_soft = soften(where.hands, measure * 0.04)
-
-    top = soften(torso, measure * 0.06) + 0.8 * arm_soft + 0.5 * fore_soft + 0.12 * hand_soft
-    top = np.clip(top, 0.01, 1) * np.clip(1 - (along - 1) / 0.45, 0.02, 1) * np.where(along > 0.62, 0.85, 1)
-    top *= np.clip((where.face_distance - height * 0.1) / (height * 0.22), 0.01, 1)
-    top *= np.where(where.neck & (along < -0.1), 0.45, 1)
-
-    bottom = np.clip((along - 0.45) / 0.45, 0.005, 1) * np.where(where.hands, 0.5, 1)
-    bottom *= np.where(where.forearms & ~torso, 0.3, 1)
-
-    skin = 0.3 * soften(where.arms, measure * 0.05) + 0.5 * hand_soft + 0.12
-    skin = np.maximum(skin, soften(where.neck, height * 0.06) * 0.9)
-    chest = skeleton.torso_mask(1, 1, -0.3, 0.5)
-    skin = np.maximum(skin, np.clip(0.55 - 0.55 * np.maximum(along, 0) / 0.35, 0, 1) * chest)
-    skin = np.where(where.face, 1, skin)
-
-    hair = _hair_prior(skeleton, where)
-    priors = {Label.SKIN: skin, Label.HAIR: hair, Label.TOP: top, Label.BOTTOM: bottom}
-    return {label: np.clip(prior, 1e-4, 1).astype(np.float32) for label, prior in priors.items()}
-
-
-def _hair_prior(skeleton: Skeleton, where: Regions) -> Plane:
-    measure, height, chin = skeleton.unit, skeleton.face_height, skeleton.chin
-    rows = np.arange(skeleton.size[1], dtype=np.float32)[:, None]
-    columns = np.arange(skeleton.size[0], dtype=np.float32)[None]
-    middle = (skeleton.chin + skeleton.forehead) / 2
-    hair = np.exp(-np.maximum(where.face_distance - height * 0.05, 0) / (height * 0.42))
-    hair = hair * np.clip(1.15 - (rows - chin[1]) / (measure * 0.9), 0, 1)
-    hair = hair * np.where((columns - middle[0]) ** 2 < (height * 1.15) ** 2, 1, 0.15)
-    hair = hair * np.where(where.face, 0.15, 1) * np.where(where.neck & (rows > chin[1]), 0.25, 1)
-    result: Plane = hair.astype(np.float32)
-    return result
 
 
 def _face_skin(skeleton: Skeleton, lab: Colours, inside: Mask) -> SkinModel:
@@ -242,12 +141,12 @@ class _Classifier:
         self._bins = bins_of(self._lab)
         self._inside, self._where = inside, where
         self._filter = GuidedFilter(image, 5, 3e-4)
-        self._priors = {label: np.log(prior) for label, prior in _priors(skeleton, where).items()}
+        self._priors = {label: np.log(prior) for label, prior in priors_of(skeleton, where).items()}
         self.skin = _face_skin(skeleton, self._lab, inside)
         self.body_skin = self.skin.colour
-        self._likeness = self.skin.likeness(self._lab)
+        self.likeness = self.skin.likeness(self._lab)
         self._densities: dict[Label, Plane] = {Label.SKIN: self.skin.log_density(self._lab)}
-        seeds = _seeds(skeleton, where, inside, self._likeness)
+        seeds = _seeds(skeleton, where, inside, self.likeness)
         self._seen = [label for label, seed in seeds.items() if seed.sum() >= 30]
         self._learn(seeds)
 
@@ -260,10 +159,7 @@ class _Classifier:
         """Probabilities (4, height, width) of skin, hair, top and bottom."""
         absent = np.full(self._inside.shape, -40, np.float32)
         scores = np.stack(
-            [
-                np.clip(self._densities.get(label, absent), -22, 0) * 0.55 + self._priors[label]
-                for label in _CLASSES
-            ]
+            [np.clip(self._densities.get(label, absent), -22, 0) * 0.55 + self._priors[label] for label in CLASSES]
         )
         likely = np.exp(scores - scores.max(axis=0))
         likely /= likely.sum(axis=0)
@@ -273,12 +169,9 @@ class _Classifier:
 
     def _learn_again(self, posterior: npt.NDArray[np.float32]) -> None:
         best = posterior.argmax(axis=0)
-        sure = {
-            label: (best == index) & (posterior[index] > 0.8) & self._inside
-            for index, label in enumerate(_CLASSES)
-        }
+        sure = {label: (best == index) & (posterior[index] > 0.8) & self._inside for index, label in enumerate(CLASSES)}
         self._learn({label: mask for label, mask in sure.items() if label is not Label.SKIN and mask.sum() > 80})
-        body = sure[Label.SKIN] & (self._where.arms | self._where.neck) & (self._likeness > 0.1)
+        body = sure[Label.SKIN] & (self._where.arms | self._where.neck) & (self.likeness > 0.1)
         if body.sum() > 60:
             model = skin_from(self._lab, body, (14, 4, 5))
             self.body_skin = model.colour
@@ -288,13 +181,33 @@ class _Classifier:
     def labels(self) -> npt.NDArray[np.uint8]:
         """The class of each pixel."""
         self._learn_again(self._posterior())
-        best = np.array(_CLASSES, np.uint8)[self._posterior().argmax(axis=0)]
+        best = np.array(CLASSES, np.uint8)[self._posterior().argmax(axis=0)]
         return np.where(self._inside, best, np.uint8(Label.BACKGROUND)).astype(np.uint8)
 
 
-def _tidy(labels: npt.NDArray[np.uint8], where: Regions, top_prior: Plane) -> npt.NDArray[np.uint8]:
+def _below_hem(labels: npt.NDArray[np.uint8], skeleton: Skeleton, where: Regions) -> Mask:
+    """What was taken for the top though it lies lower than the top reaches in the middle of the body."""
+    columns = np.arange(skeleton.size[0], dtype=np.float32)[None]
+    axis = skeleton.neck[0] + where.along * (skeleton.hips - skeleton.neck)[0]
+    middle = np.abs(columns - axis) < 0.33 * skeleton.shoulder_width
+    steps = np.clip((where.along[middle] * 50).astype(np.intp), 0, 99)
+    filled = np.bincount(steps, labels[middle] == Label.TOP, 100) / np.maximum(1, np.bincount(steps, minlength=100))
+    covered = np.flatnonzero(filled > 0.35)
+    if len(covered) == 0:
+        return np.zeros(labels.shape, np.bool_)
+    sleeves = where.arms.copy()
+    for limb in skeleton.limbs:
+        forearm = capsule(skeleton.size, limb.elbow, limb.wrist, 0.05 * skeleton.unit)
+        if (labels[forearm] == Label.SKIN).sum() > 0.5 * forearm.sum():
+            sleeves &= ~capsule(skeleton.size, limb.elbow, limb.fingertip, 0.3 * skeleton.unit)
+    low: Mask = (labels == Label.TOP) & (where.along > covered[-1] / 50 + 0.07) & ~sleeves
+    return low
+
+
+def _tidy(labels: npt.NDArray[np.uint8], skeleton: Skeleton, where: Regions, likeness: Plane) -> npt.NDArray[np.uint8]:
     """Give specks back to what surrounds them: tops that hang nowhere, hair that touches no head."""
     labels = labels.copy()
+    labels[_below_hem(labels, skeleton, where)] = Label.BOTTOM
     numbers, stats = components(opened(labels == Label.TOP, 1))
     if len(stats) > 1:
         areas = stats[1:, cv2.CC_STAT_AREA]
@@ -304,7 +217,8 @@ def _tidy(labels: npt.NDArray[np.uint8], where: Regions, top_prior: Plane) -> np
     touching = np.unique(numbers[dilate(where.face, 7)])
     for number in set(range(1, len(stats))) - set(touching.tolist()):
         stray = numbers == number
-        labels[stray] = Label.TOP if top_prior[stray].mean() > 0.3 else Label.SKIN
+        if np.flatnonzero(stray.any(axis=1)).mean() > skeleton.chin[1]:  # higher up it is a lock of hair
+            labels[stray] = Label.TOP if likeness[stray].mean() < 0.3 else Label.SKIN
     return labels
 
 
@@ -319,10 +233,10 @@ def understand(models: Models, picture: Image, pose: Pose, pause: Callable[[], N
     skeleton = skeleton_of(pose, scale, size)
     alpha = _silhouette(models, image, pose, skeleton)
     pause()
-    where = _regions(skeleton, skeleton.face_mask())
+    where = regions_of(skeleton, skeleton.face_mask())
     classifier = _Classifier(image, skeleton, where, alpha > 0.5)
     pause()
-    labels = _tidy(classifier.labels(), where, blur(_priors(skeleton, where)[Label.TOP], 1))
+    labels = _tidy(classifier.labels(), skeleton, where, classifier.likeness)
     return Person(
         image=image,
         scale=scale,

@@ -33,7 +33,7 @@ def read_picture(data: bytes, which: Which, most_side: int | None = None) -> Ima
             rgb = _flattened(upright)
     except InputProblem:
         raise
-    except Exception as error:  # noqa: BLE001 - Pillow's plugins raise almost anything on broken data
+    except Exception as error:
         raise _unreadable(which) from error
     if most_side is not None and max(rgb.size) > most_side:
         scale = most_side / max(rgb.size)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.tryon.engines.local.arrays import Image, Plane, Points, Vector, resize_plane, size_of
+from services.tryon.engines.local.arrays import Image, Plane, Points, Vector, floats, resize_plane, size_of
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.shapes import length
 
@@ -56,7 +56,7 @@ class Pose:
     silhouette: Plane  # 0..1, same size as the picture
     face: Points  # (468, 2)
     face_score: float  # that there is a face, 0..1
-    detections: tuple[Detection, ...]  # best first
+    detections: tuple[Detection, ...]  # this person's, then those of other people
 
     @property
     def has_face(self) -> bool:
@@ -65,8 +65,7 @@ class Pose:
 
 
 def _sigmoid(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    result: npt.NDArray[np.float32] = 1 / (1 + np.exp(-np.clip(values, -80, 80)))
-    return result
+    return floats(1 / (1 + np.exp(-np.clip(values, -80, 80))))
 
 
 def _anchors() -> Points:
@@ -107,7 +106,7 @@ def _overlap(one: Vector, others: Points) -> Vector:
 def detect(models: Models, rgb: Image, threshold: float = 0.5) -> list[Detection]:
     """All people that the detector finds, best score first (weighted non-maximum suppression)."""
     square, scale, offset = _letterbox(rgb)
-    raw_boxes, raw_scores = models.run("pose_detection", square.astype(np.float32) / 127.5 - 1)
+    raw_boxes, raw_scores = models.run("pose_detection", floats(square / np.float32(127.5) - 1))
     scores = _sigmoid(raw_scores[0, :, 0]).astype(np.float64)
     kept = np.flatnonzero(scores > threshold)
     kept = kept[np.argsort(-scores[kept])]
@@ -183,7 +182,7 @@ class _Landmarks:
 
 def _landmarks(models: Models, rgb: Image, region: _Region) -> _Landmarks:
     crop, back = region.crop(rgb, _LANDMARK_SIDE)
-    outputs = models.run("pose_landmark_full", crop.astype(np.float32) / 255)
+    outputs = models.run("pose_landmark_full", floats(crop / np.float32(255)))
     raw = outputs[0].reshape(39, 5).copy()
     _refine_with_heatmaps(raw, outputs[3][0])
     return _Landmarks(
@@ -205,12 +204,23 @@ def _face_mesh(models: Models, rgb: Image, body: Points) -> tuple[Points, float]
     region = _Region(eyes * 0.55 + mouth * 0.45, side, math.atan2(across[1], across[0]))
     for _ in range(2):
         crop, back = region.crop(rgb, _FACE_SIDE)
-        outputs = models.run("face_landmark", crop.astype(np.float32) / 255)
+        outputs = models.run("face_landmark", floats(crop / np.float32(255)))
         mesh = _to_picture(outputs[0].reshape(468, 3), back)
         across = mesh[EYE_LEFT_CORNER] - mesh[EYE_RIGHT_CORNER]
         low, high = mesh.min(axis=0), mesh.max(axis=0)
         region = _Region((low + high) / 2, max(8.0, float((high - low).max()) * 1.5), math.atan2(across[1], across[0]))
     return mesh, float(_sigmoid(outputs[1].reshape(-1))[0])
+
+
+def _is_someone_else(models: Models, rgb: Image, person: Detection, main: Detection, found: _Landmarks) -> bool:
+    """Whether a further detection is another person as large as the main one, not a second look at the same."""
+    if person is main or person.radius < 0.5 * main.radius:
+        return False
+    other = _landmarks(models, rgb, _body_region(person.centre, person.top))
+    shoulders = [LEFT_SHOULDER, RIGHT_SHOULDER]
+    width = length(found.points[LEFT_SHOULDER] - found.points[RIGHT_SHOULDER])
+    apart = length(other.points[shoulders].mean(axis=0) - found.points[shoulders].mean(axis=0))
+    return other.score > 0.8 and apart > 0.7 * width
 
 
 def find_pose(models: Models, image: Image) -> Pose | None:
@@ -225,6 +235,7 @@ def find_pose(models: Models, image: Image) -> Pose | None:
         # The auxiliary landmarks 33 and 34 frame the person better than the detector does.
         again = _landmarks(models, rgb, _body_region(found.points[33], found.points[34]))
         found = again if again.score > 0.5 else found
+    others = [person for person in people if _is_someone_else(models, rgb, person, main, found)]
     silhouette = cv2.warpAffine(found.mask, found.back, size_of(rgb), flags=cv2.INTER_LINEAR)
     face, face_score = _face_mesh(models, rgb, found.points)
     return Pose(
@@ -235,12 +246,19 @@ def find_pose(models: Models, image: Image) -> Pose | None:
         silhouette=silhouette.astype(np.float32, copy=False),
         face=face,
         face_score=face_score,
-        detections=tuple(people),
+        detections=(main, *others),
     )
+
+
+def points_again(models: Models, image: Image, before: Pose) -> Points | None:
+    """The landmarks in a changed copy of a picture, looked for where they were; none when nobody is there any more."""
+    rgb = np.ascontiguousarray(image[:, :, ::-1])
+    found = _landmarks(models, rgb, _body_region(before.points[33], before.points[34]))
+    return found.points if found.score > 0.5 else None
 
 
 def selfie_mask(models: Models, image: Image) -> Plane:
     """Probability of being a person, 0..1, for each pixel (MediaPipe selfie segmentation)."""
     square = cv2.resize(image[:, :, ::-1], (_SELFIE_SIDE, _SELFIE_SIDE), interpolation=cv2.INTER_AREA)
-    output = models.run("selfie_segmentation", square.astype(np.float32) / 255)[0]
+    output = models.run("selfie_segmentation", floats(square / np.float32(255)))[0]
     return resize_plane(output[0, :, :, 0], size_of(image))

@@ -10,8 +10,8 @@ from services.tryon.engines.local.pose import LEFT_SHOULDER, RIGHT_SHOULDER, Det
 from services.tryon.engines.local.problems import InputProblem, RelativeBox
 from services.tryon.engines.local.shapes import length
 
-# Over 40 photos the detector gave people 0.76 and more, flat garments 0.65 and less; second people 0.96 and more.
-_PERSON_SCORE, _SECOND_SCORE = 0.7, 0.96
+# Over 40 photos the detector gave people 0.76 and more, flat garments 0.65 and less.
+_PERSON_SCORE = 0.7
 _LEAST_SHOULDERS = 60  # pixels; below, the garment would be a few blurred dozens of pixels wide
 _PLAIN_BORDER = 0.3
 _LARGEST_GARMENT, _SMALLEST_GARMENT = 0.85, 0.02
@@ -27,7 +27,7 @@ def person_problems(pose: Pose | None, width: int, height: int) -> Iterator[Inpu
         )
         return
     shoulders = pose.points[[LEFT_SHOULDER, RIGHT_SHOULDER]]
-    others = [person for person in _others(pose) if person.score >= _SECOND_SCORE]
+    others = pose.detections[1:]
     if others:
         yield InputProblem(
             "SEVERAL_PEOPLE",
@@ -54,19 +54,9 @@ def person_problems(pose: Pose | None, width: int, height: int) -> Iterator[Inpu
     if length(shoulders[0] - shoulders[1]) < _LEAST_SHOULDERS:
         yield InputProblem(
             "PERSON_TOO_SMALL",
-            "You are too small in this photo, or turned to the side. Please use one taken from closer and from the front.",
+            "You are too small in this photo, or turned aside. Please use one taken from closer and from the front.",
             "person",
         )
-
-
-def _others(pose: Pose) -> list[Detection]:
-    """Detections apart from the main person's."""
-    main = max(pose.detections, key=lambda person: person.score * person.radius)
-    return [
-        person
-        for person in pose.detections
-        if person is not main and length(person.centre - main.centre) > 0.25 * main.radius
-    ]
 
 
 def _relative(person: Detection, width: int, height: int) -> RelativeBox:
@@ -75,7 +65,9 @@ def _relative(person: Detection, width: int, height: int) -> RelativeBox:
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-_NOT_FOUND = "No garment was found in this picture. Please use one of a single garment, laid flat before a plain background."
+_NOT_FOUND = (
+    "No garment was found in this picture. Please use one of a single garment, laid flat before a plain background."
+)
 _BUSY = "The background of this picture is too busy. Please photograph the garment before a plain wall or sheet."
 
 

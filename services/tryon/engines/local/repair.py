@@ -72,11 +72,25 @@ def _bare_torso(canvas: Canvas, fitting: Fitting) -> tuple[Mask, Mask]:
     return torso, polygon(canvas.size, [canvas.place(point) for point in outline])
 
 
+def bared_forearms(canvas: Canvas, fitting: Fitting) -> Mask:
+    """Forearms that the old sleeve hid and the new one does not: they lie in front of whatever they cross."""
+    bared = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
+    for index in (0, 1):
+        limb = canvas.body.skeleton.limbs[index]
+        if fitting.plans[index].sleeve_share < 0.8:
+            bared |= canvas.limb(limb.elbow, limb.wrist, 0.105, 0.075)
+    return bared & (canvas.mattes.top > 0.4)
+
+
 def _zones(canvas: Canvas, cover: Plane, fitting: Fitting, arms: tuple[Mask, Mask]) -> _Zones:
     mattes, scale = canvas.mattes, canvas.scale
     protected = mattes.face | (mattes.hair > 0.55)
-    old = dilate(mattes.top > 0.25, 2 * scale) & ~protected
-    exposed = old & (cover < 0.98)
+    top = mattes.top > 0.25
+    # Cloth taken for skin beside the rest of it; on a hand it may be a glove, which is left alone here.
+    hands = [canvas.limb(limb.wrist, limb.fingertip, 0.15, 0.15) for limb in canvas.body.skeleton.limbs]
+    mistaken = (mattes.skin > 0.3) & ~canvas.skin_coloured & dilate(top, 8 * scale) & ~hands[0] & ~hands[1]
+    old = dilate(top | mistaken, 3 * scale) & ~protected
+    exposed = old & ((cover < 0.98) | bared_forearms(canvas, fitting))
     torso, shoulders = _bare_torso(canvas, fitting)
     neck = _neck(canvas)
     skin = (arms[0] | arms[1] | torso | shoulders | neck) & old
@@ -86,7 +100,9 @@ def _zones(canvas: Canvas, cover: Plane, fitting: Fitting, arms: tuple[Mask, Mas
     skin &= ~(open_skin & ~thick & near_outside)  # slivers along the silhouette are background
     hem = canvas.row(fitting.hem)
     rows = np.arange(canvas.size[1])[:, None]
-    lower = exposed & (rows > hem - 2) & torso & ~(arms[0] | arms[1])
+    skeleton = canvas.body.skeleton
+    waist = canvas.row(float(skeleton.neck[1] + 0.8 * (skeleton.hips - skeleton.neck)[1]))
+    lower = exposed & (rows > max(hem - 2, waist)) & torso & ~(arms[0] | arms[1])
     background = exposed & ~skin
     untouched = ~mattes.face & (mattes.hair < 0.3) & (mattes.skin < 0.4) & (mattes.bottom < 0.4)
     background |= dilate(exposed, 1.2 * scale) & (cover < 0.98) & (mattes.person < 0.97) & untouched
@@ -126,9 +142,10 @@ def _fill_lower(canvas: Canvas, colours: Colours, zones: _Zones) -> Colours:
 def _skin_field(canvas: Canvas, lab: Colours, zones: _Zones) -> Colours:
     """The skin's colour everywhere: that of the nearest visible skin, tending to the usual one far from it."""
     mattes = canvas.mattes
-    like_face = (np.abs(lab - canvas.skin.colour.astype(np.float32)) < [70, 14, 16]).all(axis=2)
+    like_face = (np.abs(lab - canvas.skin.colour.astype(np.float32)) < [70, 9, 10]).all(axis=2)
     seen = erode((mattes.skin > 0.85) & ~mattes.face & (mattes.person > 0.9) & ~zones.old, 2) & like_face
-    if seen.sum() < 150:
+    seen &= _where_skin_shows(canvas)
+    if seen.sum() < 0.04 * canvas.unit**2:  # too little to go by, and likely in the chin's shade
         inner = erode(mattes.face, 4.5 * canvas.scale)
         seen = inner if inner.sum() >= 150 else mattes.face
     usual = np.median(lab[seen], axis=0) if seen.any() else np.array([170, 140, 145], np.float32)
@@ -141,6 +158,17 @@ def _skin_field(canvas: Canvas, lab: Colours, zones: _Zones) -> Colours:
     field = push_pull((total + 0.002 * usual.astype(np.float32)) / known[..., None], np.minimum(known, 1))
     smooth = cv2.GaussianBlur(field, (0, 0), 1.5)
     return cv2.resize(smooth, canvas.size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+
+
+def _where_skin_shows(canvas: Canvas) -> Mask:
+    """Arms, hands, neck and chest: fair hair, which looks like skin, is nowhere there."""
+    skeleton = canvas.body.skeleton
+    chest = polygon(
+        canvas.size,
+        [canvas.place(point) for point in (*(limb.shoulder for limb in skeleton.limbs), skeleton.hips)],
+    )
+    arms = [canvas.arm(index, (0.2, 0.17, 0.15), hand=0.42) for index in (0, 1)]
+    return arms[0] | arms[1] | chest | _neck(canvas)
 
 
 def _roundness(canvas: Canvas, arms: tuple[Mask, Mask]) -> Plane:
@@ -183,7 +211,7 @@ def _fill_skin(
     if not zone.any():
         return colours
     mattes, scale = canvas.mattes, canvas.scale
-    lab = canvas.lab()
+    lab = canvas.lab
     field = _skin_field(canvas, lab, zones)
     field[..., 0] = (field[..., 0] + _roundness(canvas, arms)) * _old_light(canvas, lab)
     field[..., 0] += blur(noise.standard_normal(field.shape[:2], np.float32), 1.2) * 2.0

@@ -16,7 +16,8 @@ def length(vector: Vector) -> float:
 
 def unit(vector: Vector) -> Vector:
     """The direction of a vector; of a null vector a null vector."""
-    return vector / (length(vector) + 1e-9)
+    direction: Vector = vector / (length(vector) + 1e-9)
+    return direction
 
 
 def arc_lengths(line: Points) -> Vector:
@@ -29,7 +30,8 @@ def point_at(line: Points, distance: float) -> Vector:
     """The point at a distance along a polyline; beyond its end on the last segment's extension."""
     arcs = arc_lengths(line)
     if distance > arcs[-1]:
-        return line[-1] + unit(line[-1] - line[-2]) * (distance - arcs[-1])
+        beyond: Vector = line[-1] + unit(line[-1] - line[-2]) * (distance - arcs[-1])
+        return beyond
     return np.array([np.interp(distance, arcs, line[:, 0]), np.interp(distance, arcs, line[:, 1])])
 
 

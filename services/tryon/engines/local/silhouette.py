@@ -7,33 +7,24 @@ stays bad says that the thing is no such garment.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.tryon.engines.local.arrays import Mask, Plane, Points, resize_plane
+from services.tryon.engines.local.arrays import Mask, Plane, Points, floats, resize_plane
 from services.tryon.engines.local.shapes import run_at
+from services.tryon.engines.local.templates import (
+    CORNERS,
+    ON_AXIS,
+    PENALTIES,
+    Kind,
+    sleeved_starts,
+    sleeveless_starts,
+)
 
 _FIT_HEIGHT = 120  # rows of the small mask that polygons are compared with
 _SUBPIXEL = 4  # fractional bits of OpenCV's polygon coordinates
-
-
-class Kind(Enum):
-    """What a garment is, as far as its outline tells."""
-
-    SLEEVED = "sleeved"
-    SLEEVELESS = "sleeveless"
-    TROUSERS = "trousers"
-
-
-# The corners of each kind from the axis at the top to the axis at the bottom; x is the distance from the axis.
-CORNERS: dict[Kind, tuple[str, ...]] = {
-    Kind.SLEEVED: ("neck", "collar", "shoulder", "bend", "cuff_outer", "cuff_inner", "armpit", "hem", "middle"),
-    Kind.SLEEVELESS: ("neck", "collar", "shoulder", "armhole", "armpit", "waist", "hem", "middle"),
-}
-_ON_AXIS = {"neck", "middle"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +48,8 @@ def mirror_axis(mask: Mask) -> float:
         mirrored = np.roll(small[:, ::-1], round(2 * axis - (mask.shape[1] - 1)), axis=1)
         return float((small & mirrored).sum())
 
-    return max(np.arange(first - reach, first + reach + 0.1, 1.0).tolist(), key=overlap)
+    axes: list[float] = np.arange(first - reach, first + reach + 0.1, 1.0).tolist()
+    return max(axes, key=overlap)
 
 
 class _Fitter:
@@ -100,104 +92,6 @@ def _shifts(on_axis: bool) -> list[npt.NDArray[np.float64]]:
         return [np.array([0.0, -1.0]), np.array([0.0, 1.0])]
     around = [(-1, 0), (1, 0), (0, -1), (0, 1), (-0.7, -0.7), (0.7, 0.7), (-0.7, 0.7), (0.7, -0.7)]
     return [np.array(shift, np.float64) for shift in around]
-
-
-def _square(value: float) -> float:
-    return value * value
-
-
-def _beyond(value: float, low: float, high: float) -> float:
-    return max(0.0, low - value, value - high)
-
-
-def _sleeved_penalty(corners: Points) -> float:
-    """How unlike a sleeved garment the corners stand, whatever the mask says."""
-    neck, collar, shoulder, bend, outer, inner, armpit, hem, middle = corners
-    armhole = float(np.hypot(*(armpit - shoulder)))
-    cuff = float(np.hypot(*(outer - inner)))
-    tall = max(1.0, float(hem[1] - collar[1]))
-    wide = max(1.0, float(armpit[0]))
-    cost = _square(_beyond(shoulder[0] / wide, 0.84, 1.35) / 0.12) + 0.4 * abs(float(shoulder[0]) / wide - 0.98)
-    cost += _square(_beyond(collar[0] / wide, 0.2, 0.62) / 0.15)
-    cost += _square(_beyond(armhole / wide, 0.4, 1.5) / 0.2)
-    cost += _square(_beyond(cuff / max(1.0, armhole), 0.25, 1.15) / 0.2)
-    cost += _square(_beyond((shoulder[1] - collar[1]) / wide, 0.05, 0.5) / 0.1)
-    cost += _square(_beyond((armpit[1] - collar[1]) / tall, 0.15, 0.65) / 0.08)
-    cost += _square(_beyond(float(neck[1] - collar[1]) / wide, -0.1, 0.9) / 0.2)
-    cost += 3 * max(0.0, float(inner[0] - outer[0])) / wide
-    cost += _square(_beyond((inner[0] - armpit[0]) / wide, 0.0, 9.0) / 0.05)
-    chord = outer - shoulder
-    across = (bend - shoulder) @ np.array([chord[1], -chord[0]]) / max(1.0, float(chord @ chord))
-    cost += _square(_beyond((bend - shoulder) @ chord / max(1.0, float(chord @ chord)), 0.25, 0.75) / 0.1)
-    cost += _square(_beyond(float(across), -0.2, 0.3) / 0.1)
-    cost += _square(_beyond(wide / max(1.0, float(hem[0])), 0.7, 1.25) / 0.1)
-    cost += _square(_beyond(float(middle[1] - hem[1]) / tall, -0.1, 0.12) / 0.05)
-    sleeve = (outer + inner) / 2 - (shoulder + armpit) / 2
-    slant = abs(float(sleeve @ (outer - inner))) / max(1.0, float(np.hypot(*sleeve)) * cuff)
-    cost += _square(_beyond(slant, 0.0, 0.45) / 0.15)
-    cost += _square(min(0.0, float(corners[:, 1].min())) / 2)
-    return 0.01 * cost
-
-
-def _sleeveless_penalty(corners: Points) -> float:
-    neck, collar, shoulder, armhole, armpit, waist, hem, middle = corners
-    tall, wide = max(1.0, float(hem[1] - collar[1])), max(1.0, float(armpit[0]))
-    cost = _square(_beyond(shoulder[0] / wide, float(collar[0]) / wide + 0.04, 1.15) / 0.1)
-    cost += _square(_beyond((armpit[1] - collar[1]) / tall, 0.12, 0.6) / 0.08)
-    cost += _square(_beyond(armhole[0] / wide, 0.3, 1.0) / 0.06)
-    cost += _square(_beyond(shoulder[0] / max(1.0, float(min(waist[0], hem[0]))), 0.0, 1.12) / 0.08)
-    cost += _square(_beyond(wide / max(1.0, float(min(waist[0], hem[0]))), 0.0, 1.2) / 0.08)
-    cost += _square(_beyond((waist[1] - armpit[1]) / tall, 0.1, 0.7) / 0.1)
-    cost += _square(_beyond((armhole[1] - shoulder[1]) / tall, 0.02, 0.5) / 0.1)
-    cost += _square(_beyond(float(neck[1] - collar[1]) / wide, -0.1, 1.2) / 0.2)
-    cost += _square(_beyond(float(hem[0]) / wide, 0.7, 1.3) / 0.08)
-    cost += _square(_beyond(float(middle[1] - hem[1]) / tall, -0.1, 0.12) / 0.05)
-    cost += _square(min(0.0, float(corners[:, 1].min())) / 2)
-    return 0.01 * cost
-
-
-_PENALTIES: dict[Kind, Callable[[Points], float]] = {
-    Kind.SLEEVED: _sleeved_penalty,
-    Kind.SLEEVELESS: _sleeveless_penalty,
-}
-
-
-def _sleeved_starts(armpit: Points, height: float) -> Iterator[Points]:
-    width = float(armpit[0])
-    shoulder = np.array([0.95 * width, 0.08 * height])
-    for angle in (10, 30, 50, 70, 90):
-        for reach in (0.5, 1.0, 1.6, 2.4, 3.2, 4.4):
-            along = np.array([np.sin(np.radians(angle)), np.cos(np.radians(angle))]) * reach * width
-            yield np.array(
-                [
-                    (0, 0.06 * height),
-                    (0.4 * width, 0),
-                    shoulder,
-                    shoulder + along * 0.55,
-                    shoulder + along * 1.1,
-                    armpit + along * 0.85 + np.array([0.12 * width, 0]),
-                    armpit,
-                    (width, height),
-                    (0, height),
-                ]
-            )
-
-
-def _sleeveless_starts(half_width: float, height: float) -> Iterator[Points]:
-    for collar in (0.35, 0.6):
-        for dip in (0.05, 0.25):
-            for depth in (0.2, 0.35):
-                fractions = [
-                    (0, dip),
-                    (collar, 0),
-                    (collar + 0.2, 0.02),
-                    (collar + 0.2, 0.6 * depth),
-                    (1, depth),
-                    (0.97, 0.65),
-                    (1, 1),
-                    (0, 1),
-                ]
-                yield np.array(fractions) * [half_width, height]
 
 
 def _half_masks(mask: Mask, axis: float) -> tuple[Plane, Plane, float, float]:
@@ -271,32 +165,43 @@ def _bays(plane: Plane) -> Iterator[tuple[_Notch, Points, Points]]:
 def _hidden_armpit(half: Plane, notch: _Notch | None) -> Points:
     """Where the armpit is that a sleeve lying against the body hides: by the usual proportions of a garment."""
     top_width = float((half[int(0.12 * _FIT_HEIGHT)] > 0.5).sum())
-    width = top_width * 1.02 if notch is None else min(float(notch.place[0]), top_width * 1.2)
+    width = top_width * 1.02 if notch is None else min(float(notch.place[0]), top_width)
     return np.array([max(6.0, width), 0.34 * _FIT_HEIGHT])
 
 
-def _kind_of(half: Plane) -> tuple[Kind, Points]:
-    """The kind by the outline's bays, and where the armpit is if there are sleeves."""
+def _hanging_start(half: Plane, armpit: Points, notch: Points) -> Points:
+    """A start for a sleeve that lies against the body down to the notch between cuff and hem."""
+    low = half[int(notch[1]) - 8 : int(notch[1]) + 8] > 0.5
+    row, column = max(np.argwhere(low).tolist(), key=lambda place: place[1])
+    outer = np.array([float(column), float(row) + notch[1] - 8])
+    shoulder = np.array([0.95 * armpit[0], 0.1 * _FIT_HEIGHT])
+    hem = np.array([notch[0], float(_FIT_HEIGHT)])
+    start = [(0, 4), (0.4 * armpit[0], 0), shoulder, (shoulder + outer) / 2, outer, notch, armpit, hem, hem * [0, 1]]
+    return np.array(start, np.float64)
+
+
+def _kind_of(half: Plane) -> tuple[Kind, Points, Points | None]:
+    """The kind by the outline's bays, where the armpit is if there are sleeves, and the notch that hides it."""
     arm, leg = _notches(half)
     if leg is not None and leg.depth > 0.2 * _FIT_HEIGHT:
-        return Kind.TROUSERS, leg.place
+        return Kind.TROUSERS, leg.place, None
     if arm is None or arm.depth < 0.022 * _FIT_HEIGHT:
-        return Kind.SLEEVELESS, _hidden_armpit(half, None)
+        return Kind.SLEEVELESS, _hidden_armpit(half, None), None
     if arm.place[1] > 0.58 * _FIT_HEIGHT:
-        return Kind.SLEEVED, _hidden_armpit(half, arm)
-    return Kind.SLEEVED, arm.place
+        return Kind.SLEEVED, _hidden_armpit(half, arm), arm.place
+    return Kind.SLEEVED, arm.place, None
 
 
-def _fit(half: Plane, kind: Kind, armpit: Points) -> tuple[Points, float]:
-    fitter, penalty = _Fitter(half), _PENALTIES[kind]
+def _fit(half: Plane, kind: Kind, armpit: Points, notch: Points | None) -> tuple[Points, float]:
+    fitter, penalty = _Fitter(half), PENALTIES[kind]
     height = float(_FIT_HEIGHT)
     sleeved = kind is Kind.SLEEVED
-    starts = list(
-        _sleeved_starts(armpit, height) if sleeved else _sleeveless_starts(_torso_half_width(half), height)
-    )
+    starts = list(sleeved_starts(armpit, height) if sleeved else sleeveless_starts(_torso_half_width(half), height))
     starts.sort(key=lambda corners: fitter.error(corners, penalty(corners)))
+    if notch is not None:
+        starts = [_hanging_start(half, armpit, notch)]
     movable = [
-        (index, name in _ON_AXIS)
+        (index, name in ON_AXIS)
         for index, name in enumerate(CORNERS[kind])
         if not (sleeved and name == "armpit")  # the notch is seen better than any fit finds it
     ]
@@ -311,13 +216,13 @@ def fit_outline(mask: Mask, axis: float) -> Outline:
     Trousers have no corners.
     """
     right, left, scale, top = _half_masks(mask, axis)
-    both = (right + left) / 2
-    kind, armpit = _kind_of(both)
+    both = floats((right + left) / 2)
+    kind, armpit, notch = _kind_of(both)
     if kind is Kind.TROUSERS:
         return Outline(kind, {}, 0.0)
-    corners, error = _fit(both, kind, armpit)
+    corners, error = _fit(both, kind, armpit, notch)
     if kind is Kind.SLEEVED and error > 0.12:  # a bay that was none: between straps, at a slit
-        others, other_error = _fit(both, Kind.SLEEVELESS, armpit)
+        others, other_error = _fit(both, Kind.SLEEVELESS, armpit, None)
         if other_error < error:
             kind, corners, error = Kind.SLEEVELESS, others, other_error
     places = corners / scale + [0.0, top]
@@ -329,13 +234,13 @@ def fit_side(mask: Mask, axis: float, outline: Outline, sign: int) -> dict[str, 
     right, left, scale, top = _half_masks(mask, axis)
     names = CORNERS[outline.kind]
     start = (np.array([outline.corners[name] for name in names]) - [0.0, top]) * scale
-    own_penalty = _PENALTIES[outline.kind]
+    own_penalty = PENALTIES[outline.kind]
 
     def penalty(corners: Points) -> float:
         drift = np.maximum(np.hypot(*(corners - start).T) - 2.0, 0.0)
         return own_penalty(corners) + 0.0004 * float((drift**2).sum())
 
-    movable = [(index, name in _ON_AXIS) for index, name in enumerate(names)]
+    movable = [(index, name in ON_AXIS) for index, name in enumerate(names)]
     fitter = _Fitter(right if sign > 0 else left)
     corners, _ = fitter.search(start, movable, penalty, [3.0, 1.5, 0.7])
     places = corners / scale + [0.0, top]

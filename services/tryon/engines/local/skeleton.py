@@ -97,7 +97,8 @@ class Skeleton:
     def chin(self) -> Vector:
         """Lowest point of the face."""
         if self.has_face:
-            return self.face[CHIN]
+            chin: Vector = self.face[CHIN]
+            return chin
         eyes, mouth = self._eyes_and_mouth()
         return mouth + (mouth - eyes) * 0.9
 
@@ -105,7 +106,8 @@ class Skeleton:
     def forehead(self) -> Vector:
         """Top of the face, below the hair."""
         if self.has_face:
-            return self.face[FOREHEAD]
+            forehead: Vector = self.face[FOREHEAD]
+            return forehead
         eyes, mouth = self._eyes_and_mouth()
         return eyes - (mouth - eyes) * 1.0
 
@@ -148,7 +150,8 @@ class Skeleton:
     @property
     def nose(self) -> Vector:
         """Tip of the nose."""
-        return self.points[NOSE]
+        tip: Vector = self.points[NOSE]
+        return tip
 
 
 def _limb(points: Points, sign: int, numbers: tuple[int, int, int, int, tuple[int, int, int]]) -> Limb:
@@ -176,10 +179,10 @@ def skeleton_of(pose: Pose, scale: float, size: Size) -> Skeleton:
 
 
 def _with_believable_hips(points: Points) -> Points:
-    """Move hips that the model guessed far too near or too far from the shoulders.
+    """Move hips that the model guessed far too near the shoulders.
 
-    Outside the picture it guesses; a torso is 1.2 to 2.2 shoulder widths long in a front view (NASA-STD-3000 body
-    measures give 1.45 between the joints; a turned body makes the ratio larger).
+    Outside the picture it guesses. That a torso is at least 1.15 times as long as the shoulder joints are apart is a
+    rule of thumb for a front view; a turned body makes the ratio larger, never smaller.
     """
     shoulders = (points[LEFT_SHOULDER] + points[RIGHT_SHOULDER]) / 2
     hips = (points[LEFT_HIP] + points[RIGHT_HIP]) / 2

@@ -3,19 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from services.tryon.engines.local.arrays import Mask, Plane, Points, Vector, largest_component
-from services.tryon.engines.local.body import Arm, Body
+from services.tryon.engines.local.arrays import Mask, Plane, Points, Vector, dilate, largest_component, opened
+from services.tryon.engines.local.body import Body
 from services.tryon.engines.local.garment import Garment
-from services.tryon.engines.local.landmarks import GarmentSide, Sleeve
+from services.tryon.engines.local.handles import TORSO, SleeveHandles, SleevePlan, TorsoHandles, scale_of
+from services.tryon.engines.local.landmarks import GarmentSide
 from services.tryon.engines.local.mesh import Mesh, backward_map, build_mesh
-from services.tryon.engines.local.shapes import length, resampled, run_at, unit
-
-TORSO = 0  # the number of the torso among the parts; the sleeves follow
-
-_EASE = 1.03  # cloth lies a little outside the body
-_NECK = 0.215  # half the neck's width by shoulder width
-_SHOULDER_TIP = 0.60  # shoulder seam's distance from the spine by shoulder width
+from services.tryon.engines.local.shapes import length, unit
 
 
 @dataclass(frozen=True)
@@ -55,31 +51,6 @@ class Fitting:
         return float(np.interp(row, line[:, 1], line[:, 0]))
 
 
-@dataclass(frozen=True)
-class _Scale:
-    across: float
-    down: float
-
-    @property
-    def both(self) -> Vector:
-        return np.array([self.across, self.down])
-
-
-def _scale(garment: Garment, body: Body) -> _Scale:
-    """Frame pixels per garment pixel.
-
-    The chest of a flat garment is wider than the body by the cloth that goes round to the back; one photographed on a
-    narrow mannequin is as wide as it looks. The length by width tells which.
-    """
-    skeleton = body.skeleton
-    if garment.worn_by is not None:
-        wearer = garment.worn_by.skeleton
-        return _Scale(skeleton.shoulder_width / wearer.shoulder_width, skeleton.unit / wearer.unit)
-    chest = 2 * garment.landmarks.chest_half_width
-    ratio = float(np.interp(garment.landmarks.slenderness, [1.3, 1.9], [1.16, 0.92]))
-    return _Scale(ratio * skeleton.shoulder_width / chest, ratio * skeleton.unit / chest)
-
-
 def _split(garment: Garment) -> list[tuple[int, Mask]]:
     """Torso and sleeves; a sleeve is what lies outside the armhole's line and the torso's side."""
     rows, columns = np.mgrid[0 : garment.mask.shape[0], 0 : garment.mask.shape[1]]
@@ -89,17 +60,23 @@ def _split(garment: Garment) -> list[tuple[int, Mask]]:
             continue
         beyond_armhole = _outside(rows, columns, side.shoulder, side.armpit, side.sign) > 0
         beyond_side = _outside(rows, columns, side.armpit, side.hem, side.sign) > 2
-        piece = largest_component(garment.mask & beyond_armhole & ((rows <= side.armpit[1]) | beyond_side))
+        piece = garment.mask & beyond_armhole & ((rows <= side.armpit[1]) | beyond_side)
+        # A thin strip along the torso's side, where that bulges, is no part of the sleeve.
+        piece &= dilate(largest_component(opened(piece, 5)), 5)
         torso &= ~piece
         sleeves.append((side.sign, piece))
     return [(0, largest_component(torso)), *sleeves]
 
 
-def _outside(rows: np.ndarray, columns: np.ndarray, start: Vector, end: Vector, sign: int) -> np.ndarray:  # type: ignore[type-arg]
+def _outside(
+    rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], start: Vector, end: Vector, sign: int
+) -> npt.NDArray[np.float64]:
+    """How far outside a line each pixel is; `sign` says which side that is."""
     along = unit(end - start)
     normal = np.array([along[1], -along[0]])
     normal = normal if normal[0] * sign > 0 else -normal
-    return (columns - start[0]) * normal[0] + (rows - start[1]) * normal[1]
+    distance: npt.NDArray[np.float64] = (columns - start[0]) * normal[0] + (rows - start[1]) * normal[1]
+    return distance
 
 
 def _seam(mesh: Mesh, part: int, side: GarmentSide, share: float) -> list[tuple[int, int]]:
@@ -118,234 +95,26 @@ def _seam(mesh: Mesh, part: int, side: GarmentSide, share: float) -> list[tuple[
     return pairs
 
 
-class _TorsoPlanner:
-    """Handles of the torso: shoulders, sides, hem, centre line."""
-
-    def __init__(self, garment: Garment, body: Body, scale: _Scale, mesh: Mesh, torso: Mask) -> None:
-        self._garment, self._body, self._scale = garment, body, scale
-        self._mesh, self._torso = mesh, torso
-        self._marks = garment.landmarks
-
-    def _pull(self, source: Vector, target: Vector, weight: float) -> None:
-        self._mesh.pull(TORSO, source, target, weight)
-
-    def shoulder(self, index: int) -> tuple[Vector, Vector]:
-        """Place collar and shoulder of one side; their targets."""
-        side, line, skeleton = self._marks.sides[index], self._body.shoulders[index], self._body.skeleton
-        width, scale = skeleton.shoulder_width, self._scale
-        tip = _SHOULDER_TIP * width
-        if side.sleeve is None:
-            own = abs(float(side.shoulder[0]) - self._marks.axis) * scale.across
-            tip = float(np.clip(own, 0.25 * width, tip))
-        near = abs(float(side.collar[0]) - self._marks.axis) * scale.across
-        near = float(np.clip(near, min(_NECK * width, 0.9 * tip), tip * 0.92))
-        shoulder, collar = line.at(tip), line.at(near)
-        rise = float(side.shoulder[1] - side.collar[1]) * scale.down - float(shoulder[1] - collar[1])
-        stands_up = rise > 0.14 * skeleton.unit and abs(float(side.shoulder[0] - side.collar[0])) * scale.across < 1.2 * tip
-        if stands_up:  # a stand-up collar reaches up the neck, but not to the chin
-            highest = float(skeleton.chin[1]) + 0.1 * skeleton.face_height
-            collar = collar - np.array([0.0, min(0.8 * rise, max(0.0, float(collar[1]) - highest))])
-        self._pull(side.collar, collar, 2.0)
-        self._pull(side.shoulder, shoulder, 1.2)
-        for share in (0.2, 0.4, 0.6, 0.8):
-            source = side.collar + (side.shoulder - side.collar) * share
-            column = self._garment.mask[:, int(np.clip(round(float(source[0])), 0, self._garment.mask.shape[1] - 1))]
-            if not column.any():
-                continue
-            straight = collar + (shoulder - collar) * share
-            target = straight if stands_up else 0.7 * line.at(near + (tip - near) * share) + 0.3 * straight
-            self._pull(np.array([source[0], float(column.argmax())]), target, 0.8)
-        return collar, shoulder
-
-    def armpit_row(self, index: int, shoulder: Vector) -> float:
-        """The row of the armpit's target: by the armhole's depth, within what a body allows."""
-        side, skeleton = self._marks.sides[index], self._body.skeleton
-        joint = float(skeleton.limbs[index].shoulder[1])
-        depth = float(side.armpit[1] - side.shoulder[1]) * self._scale.down - (joint - float(shoulder[1]))
-        return joint + float(np.clip(depth, 0.24 * skeleton.torso, 0.36 * skeleton.torso))
-
-    def hem_rows(self, top: float) -> tuple[float, float]:
-        """The hem's row after and before bringing it to the hem of the garment it replaces.
-
-        Covering the old hem spares inventing what was under it, so lengths within 30 % of it are made equal.
-        """
-        skeleton = self._body.skeleton
-        natural = (self._marks.bottom - self._marks.top) * self._scale.down
-        hem, old = top + natural, self._body.old_hem
-        inside = old is not None and old < skeleton.size[1] - 3
-        if old is not None and inside and hem < old + 0.01 * skeleton.unit and old - hem < 0.3 * natural:
-            hem = old + 0.02 * skeleton.unit
-        lowest = float(skeleton.hips[1]) + (0.38 if self._marks.slenderness < 2.0 else 0.62) * skeleton.torso
-        return (min(hem, lowest) if natural < 2.6 * skeleton.unit else hem), top + natural
-
-    def edge(self, index: int, armpit_row: float, hem_row: float) -> Points:
-        """Place one side from armpit to hem along the body; its targets."""
-        side, body = self._marks.sides[index], self._body
-        width = body.skeleton.shoulder_width
-        targets = []
-        count = max(8, int((side.hem[1] - side.armpit[1]) / self._mesh.step))
-        for share in np.linspace(0, 1, count):
-            row = float(side.armpit[1] + (side.hem[1] - side.armpit[1]) * share)
-            run = run_at(self._torso[int(np.clip(row, 0, self._torso.shape[0] - 1))], self._marks.axis)
-            if run is None:
-                continue
-            x = float(side.armpit[0]) if share == 0 else float(run[0] if side.sign < 0 else run[1])
-            target_row = armpit_row + (hem_row - armpit_row) * share
-            centre = body.centre(target_row)
-            own = abs(body.side(index, target_row) - centre) * _EASE
-            wanted = abs(x - self._marks.axis) * self._scale.across * 0.97
-            half = float(np.clip(wanted, own, own * 1.22 + 0.02 * width))
-            target = np.array([centre + side.sign * half, target_row])
-            self._pull(np.array([x, row]), target, 1.3 if share == 0 else 0.5)
-            targets.append(target)
-        return np.stack(targets)
-
-    def hem(self, edges: list[Points]) -> None:
-        """Place the hem between its corners, keeping its own curve, lower in front as seen from chest height."""
-        left, right = self._marks.sides
-        unit_size, width = self._body.skeleton.unit, self._body.skeleton.shoulder_width
-        for share in np.linspace(0.1, 0.9, 13):
-            source = left.hem + (right.hem - left.hem) * share
-            column = self._torso[:, int(np.clip(source[0], 0, self._torso.shape[1] - 1))]
-            if not column.any():
-                continue
-            lowest = float(len(column) - 1 - column[::-1].argmax())
-            target = edges[0][-1] + (edges[1][-1] - edges[0][-1]) * share
-            curve = np.clip((lowest - source[1]) * self._scale.down, -0.12 * unit_size, 0.15 * unit_size)
-            target = target + np.array([0.0, curve + 0.02 * width * (1 - (2 * share - 1) ** 2)])
-            self._pull(np.array([source[0], lowest]), target, 0.3)
-
-    def spine(self, top: float, hem: float) -> None:
-        """Keep the garment's axis on the spine."""
-        for share in (0.25, 0.45, 0.65, 0.85):
-            source = np.array([self._marks.axis, self._marks.top + (self._marks.bottom - self._marks.top) * share])
-            row = top + (hem - top) * share
-            self._pull(source, np.array([self._body.centre(row), row]), 0.25)
-
-
-@dataclass(frozen=True)
-class _SleevePlan:
-    share: float
-    glued: bool
-
-
-class _SleevePlanner:
-    """Handles of one sleeve: its seams follow the arm."""
-
-    def __init__(
-        self, garment: Garment, body: Body, scale: _Scale, mesh: Mesh, part: int, side: GarmentSide, sleeve: Sleeve
-    ) -> None:
-        self._mesh, self._part, self._side, self._sleeve = mesh, part, side, sleeve
-        self._garment_length = garment.landmarks.bottom - garment.landmarks.top
-        self._body, self._scale = body, scale
-        self._index = 0 if side.sign < 0 else 1
-        self._limb = body.skeleton.limbs[self._index]
-
-    def _pull(self, source: Vector, target: Vector) -> None:
-        self._mesh.pull(self._part, source, target, 0.5)
-
-    def _length(self, arm: Arm, worn: bool) -> float:
-        """How far down the arm the sleeve reaches, foreshortened as the arm is."""
-        measure = self._body.skeleton.unit
-        shortening = float(np.clip(arm.reach / (1.62 * measure), 0.45, 1.15))
-        own = self._sleeve.outer_length * self._scale.down
-        reach = own * 0.97 if worn else (own * 0.9 - 0.04 * measure) * shortening
-        is_long = self._sleeve.outer_length > 1.6 * self._sleeve.armhole
-        if is_long and (reach > 0.8 * arm.reach or self._sleeve.outer_length > 0.8 * self._garment_length):
-            reach = arm.reach
-        return float(np.clip(reach, 0.2 * measure, arm.reach))
-
-    def _is_raised(self, down: Vector, outwards: Vector) -> bool:
-        """Whether the arm points at least as far out as the sleeve does, so that the armhole can stay whole."""
-        sleeve = self._sleeve
-        own = (sleeve.outer[-1] + sleeve.inner[-1] - sleeve.outer[0] - sleeve.inner[0]) / 2
-        own_angle = np.arctan2(own[0] * self._side.sign, own[1])
-        bone = self._limb.elbow - self._limb.shoulder
-        return bool(np.arctan2(bone @ outwards, bone @ down) > own_angle - 0.3)
-
-    def place(self, shoulder: Vector, armpit: Vector, worn: bool) -> _SleevePlan:
-        """Add the handles; `shoulder` and `armpit` are the torso's targets."""
-        measure, skeleton = self._body.skeleton.unit, self._body.skeleton
-        root = self._limb.shoulder * 0.6 + (armpit + shoulder) / 2 * 0.4
-        line = np.stack([root, self._limb.elbow, self._limb.wrist])
-        arm = Arm(self._limb, line, measure, self._body.arms[self._index].inside)
-        reach = self._length(arm, worn)
-        share = reach / arm.reach
-        short = share < 0.62
-        across = unit(skeleton.limbs[1].shoulder - skeleton.limbs[0].shoulder) * self._side.sign
-        whole = self._is_raised(skeleton.down, across) or not short
-        self._mesh.pull(self._part, self._side.shoulder, shoulder, 1.2)
-        if whole:
-            self._mesh.pull(self._part, self._side.armpit, armpit, 1.2)
-        self._outer(arm, reach, shoulder, short)
-        self._inner(arm, reach, armpit, short, whole)
-        return _SleevePlan(share, whole)
-
-    def _outer(self, arm: Arm, reach: float, shoulder: Vector, short: bool) -> None:
-        measure, cuff = arm.measure, self._sleeve.cuff_width / 2 * self._scale.across
-        count = max(4, int(self._sleeve.outer_length / self._mesh.step))
-        start = arm.section(0.3 * measure)
-        start_point = start.centre + start.outward * start.outer * 1.05
-        for source, share in zip(resampled(self._sleeve.outer, count)[1:], np.linspace(0, 1, count)[1:], strict=True):
-            at = share * reach
-            section = arm.section(max(at, 0.12 * measure))
-            close = section.outer * 1.05
-            wide = float(np.clip(cuff * 0.9, close, max(close, section.radius * (1.6 if short else 1.3))))
-            out = close * (1 - share**2) + wide * share**2 if short else max(close, section.radius)
-            target = section.centre + section.outward * out
-            if at < 0.3 * measure:  # the shoulder's round: leave the seam gradually
-                mixed = at / (0.3 * measure)
-                target = target * mixed + (shoulder + unit(start_point - shoulder) * at) * (1 - mixed)
-            self._pull(source, self._outside(target, section.outward))
-
-    def _outside(self, target: Vector, outward: Vector) -> Vector:
-        """The target moved out of the body: a sleeve covers the arm that wears it."""
-        inside = self._body.arms[self._index].inside
-        for distance in np.arange(0, 0.2 * self._body.skeleton.unit, 2.0):
-            x, y = np.round(target + outward * distance).astype(int)
-            if not (0 <= x < inside.shape[1] and 0 <= y < inside.shape[0]) or not inside[y, x]:
-                return target + outward * (distance + 2)
-        return target
-
-    def _inner(self, arm: Arm, reach: float, armpit: Vector, short: bool, whole: bool) -> None:
-        measure, cuff = arm.measure, self._sleeve.cuff_width / 2 * self._scale.across
-        bone = unit(self._limb.elbow - arm.line[0])
-        start = float(np.clip((armpit - arm.line[0]) @ bone, 0.08 * measure, 0.5 * measure))
-        count = max(3, int(self._sleeve.outer_length / self._mesh.step) - 2) if whole else 2
-        for source, share in zip(resampled(self._sleeve.inner, count)[1:], np.linspace(0, 1, count)[1:], strict=True):
-            at = start + share * (reach - start) if whole else reach
-            section = arm.section(max(at, 0.1 * measure))
-            if short:
-                depth = float(np.clip(cuff * 0.8, section.radius * 1.02, section.radius * 1.3))
-            else:
-                depth = max(min(section.inner * 1.05, section.radius * 1.35), section.radius * 1.02)
-            target = section.centre - section.outward * depth
-            if whole:
-                grown = min(1.0, 1.5 * share)
-                target = target * grown + (armpit + (target - armpit) * share) * (1 - grown)
-            self._pull(source, target)
-
-
 def fit(garment: Garment, body: Body) -> Fitting:
     """Bend the garment onto the body."""
-    marks, scale = garment.landmarks, _scale(garment, body)
+    marks, scale = garment.landmarks, scale_of(garment, body)
     pieces = _split(garment)
     mesh = build_mesh([mask for _, mask in pieces])
-    torso = _TorsoPlanner(garment, body, scale, mesh, pieces[TORSO][1])
+    torso = TorsoHandles(garment, body, scale, mesh, pieces[TORSO][1])
     tops = [torso.shoulder(index) for index in (0, 1)]
     top = float(tops[0][0][1] + tops[1][0][1]) / 2
     hem, own_hem = torso.hem_rows(top)
     edges = [torso.edge(index, torso.armpit_row(index, tops[index][1]), hem) for index in (0, 1)]
     torso.hem(edges)
     torso.spine(top, hem)
-    sleeves: dict[int, _SleevePlan] = {}
+    sleeves: dict[int, SleevePlan] = {}
     glue: list[tuple[int, int]] = []
     for part, (sign, _) in enumerate(pieces):
         side = marks.sides[0 if sign < 0 else 1]
         if sign == 0 or side.sleeve is None:
             continue
         index = 0 if sign < 0 else 1
-        planner = _SleevePlanner(garment, body, scale, mesh, part, side, side.sleeve)
+        planner = SleeveHandles(garment, body, scale, mesh, part, side, side.sleeve)
         sleeves[sign] = planner.place(tops[index][1], edges[index][0], garment.worn_by is not None)
         glue += _seam(mesh, part, side, 1.01 if sleeves[sign].glued else 0.75)
     places = mesh.bend(scale.both, glue)
@@ -353,13 +122,11 @@ def fit(garment: Garment, body: Body) -> Fitting:
     for number, (sign, mask) in enumerate(pieces):
         across, down = backward_map(mesh, places, number, body.skeleton.size)
         parts.append(Part(sign, mask, across, down))
-    plans = [
-        _plan(tops[index], edges[index], sleeves.get(marks.sides[index].sign)) for index in (0, 1)
-    ]
+    plans = [_plan(tops[index], edges[index], sleeves.get(marks.sides[index].sign)) for index in (0, 1)]
     return Fitting(tuple(parts), (plans[0], plans[1]), hem, own_hem)
 
 
-def _plan(top: tuple[Vector, Vector], edge: Points, sleeve: _SleevePlan | None) -> SidePlan:
+def _plan(top: tuple[Vector, Vector], edge: Points, sleeve: SleevePlan | None) -> SidePlan:
     collar, shoulder = top
     share, glued = (sleeve.share, sleeve.glued) if sleeve else (0.0, False)
     return SidePlan(collar, shoulder, edge[0], edge, share, glued)

@@ -17,9 +17,13 @@ _FINE = 2  # drawn this much larger, then averaged down
 # Half outlines right of the axis, from the neck to the hem, for a picture of 768 x 1024; x from the axis.
 _NECK_HALF, _NECK_TOP, _NECK_DEPTH = 82.0, 178.0, 62.0
 _BODY: list[tuple[float, float]] = [(82, 178), (206, 226), (204, 420), (198, 640), (204, 862), (0, 872)]
+_VEST: list[tuple[float, float]] = [
+    (82, 178), (150, 200), (146, 290), (168, 360), (204, 410), (198, 640), (204, 862), (0, 872),
+]  # fmt: skip
 _SHORT_SLEEVE: list[tuple[float, float]] = [(196, 220), (258, 262), (340, 420), (262, 470), (200, 400), (188, 300)]
 _LONG_SLEEVE: list[tuple[float, float]] = [
-    (196, 220), (252, 262), (296, 420), (340, 640), (368, 822), (300, 842), (262, 660), (226, 480), (202, 400), (188, 300),
+    (196, 220), (252, 262), (296, 420), (340, 640), (368, 822), (300, 842), (262, 660), (226, 480), (202, 400),
+    (188, 300),
 ]  # fmt: skip
 
 
@@ -65,8 +69,9 @@ def _pattern(colour: Colour, second: Colour, kind: Pattern) -> Image:
 
 def _draw_badge(cloth: Image, colour: Colour) -> None:
     """A mountain in the circle."""
-    peaks = np.array([(-78, 40), (-30, -34), (-6, 4), (26, -52), (80, 40)]) + [_WIDTH // 2, 430]
-    cv2.fillPoly(cloth, [(peaks * _FINE).astype(np.int32)], colour, cv2.LINE_AA)
+    peaks = np.array([(-78, 40), (-30, -34), (-6, 4), (26, -52), (80, 40)])
+    centre = np.array([_WIDTH // 2, 430])
+    cv2.fillPoly(cloth, [((peaks + centre) * _FINE).astype(np.int32)], colour, cv2.LINE_AA)
 
 
 def _light(mask: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.float32]:
@@ -76,8 +81,9 @@ def _light(mask: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.float32]:
     edge = 0.86 + 0.14 * np.clip(inward / 16, 0, 1) ** 0.5
     noise = np.random.default_rng(seed).standard_normal((_HEIGHT // 8, _WIDTH // 8)).astype(np.float32)
     folds = cv2.GaussianBlur(noise, (0, 0), 2.0, sigmaY=9.0)
-    folds = cv2.resize(folds / max(1e-6, float(folds.std())), (_WIDTH // 2, _HEIGHT // 2), interpolation=cv2.INTER_CUBIC)
-    return cv2.resize((edge * (1 + 0.022 * folds)).astype(np.float32), (_WIDTH * _FINE, _HEIGHT * _FINE))
+    folds = cv2.resize(folds, (_WIDTH // 2, _HEIGHT // 2), interpolation=cv2.INTER_CUBIC)
+    light = edge * (1 + 0.022 * folds / max(1e-6, float(np.std(folds))))
+    return cv2.resize(light.astype(np.float32), (_WIDTH * _FINE, _HEIGHT * _FINE)).astype(np.float32)
 
 
 def _lay(picture: Image, cloth: Image, mask: npt.NDArray[np.bool_], light: npt.NDArray[np.float32]) -> None:
@@ -95,20 +101,13 @@ def _seam(picture: Image, points: list[tuple[float, float]], dashed: bool = Fals
 
 
 def _collar(picture: Image, trim: Colour, depth: float) -> None:
-    """A ribbed band around the neck, and the garment's inner back."""
-    opening = _neck(depth)
-    band = _neck(depth + 18) & ~opening
-    band[: int((_NECK_TOP - 2) * _FINE)] = False
-    back = opening.copy()
-    back[int((_NECK_TOP + 0.45 * depth) * _FINE) :] = False
-    inside = picture.any(axis=2) if False else np.zeros(picture.shape[:2], np.bool_)
-    picture[opening & ~inside] = (250, 250, 250)
-    lower = opening.copy()
-    lower[: int((_NECK_TOP - 2) * _FINE)] = False
-    picture[lower] = tuple(int(0.55 * part) for part in trim)
+    """The neck opening with the garment's inner back in it, and a ribbed band around."""
+    opening, band = _neck(depth), _neck(depth + 18) & ~_neck(depth)
+    top = int((_NECK_TOP - 2) * _FINE)
+    picture[:top][opening[:top]] = 250
+    opening[:top] = band[:top] = False
+    picture[opening] = tuple(int(0.55 * part) for part in trim)
     picture[band] = tuple(int(0.9 * part) for part in trim)
-    picture[: int((_NECK_TOP - 2) * _FINE)][opening[: int((_NECK_TOP - 2) * _FINE)]] = (250, 250, 250)
-    _ = back
 
 
 def _garment(
@@ -120,19 +119,20 @@ def _garment(
         for sign in (-1, 1):
             mask = _filled(_smooth(sleeve), sign)
             _lay(picture, cloth, mask, _light(mask, 5 + sign))
-    halves = [_filled(np.array([(0, _NECK_TOP), *_BODY]), sign) for sign in (-1, 1)]
+    outline = _BODY if sleeve is not None else _VEST
+    halves = [_filled(np.array([(0, _NECK_TOP), *outline]), sign) for sign in (-1, 1)]
     body = halves[0] | halves[1]
     _lay(picture, cloth, body, _light(body, 3))
     _collar(picture, second if pattern == "plain" else colour, _NECK_DEPTH)
     _seam(picture, [(204, 846), (0, 856)], dashed=True)
     if sleeve is not None:
         _seam(picture, [(206, 226), (192, 300), (204, 400)])
-    small = cv2.resize(picture, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
-    return _png(cv2.resize(small, size, interpolation=cv2.INTER_AREA) if size != (_WIDTH, _HEIGHT) else small)
+    return _png(picture, size)
 
 
-def _png(rgb: Image) -> bytes:
-    encoded, data = cv2.imencode(".png", rgb[:, :, ::-1])
+def _png(rgb: Image, size: tuple[int, int]) -> bytes:
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    encoded, data = cv2.imencode(".png", small[:, :, ::-1])
     if not encoded:
         raise RuntimeError("PNG encoding failed")
     return data.tobytes()
@@ -176,7 +176,7 @@ def trousers(colour: Colour = (60, 70, 110), size: tuple[int, int] = (_WIDTH, _H
     for sign in (-1, 1):
         mask = _filled(half, sign)
         _lay(picture, cloth, mask, _light(mask, 7))
-    return _png(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    return _png(picture, size)
 
 
 def dress(colour: Colour = (150, 60, 120), size: tuple[int, int] = (_WIDTH, _HEIGHT)) -> bytes:
@@ -187,7 +187,7 @@ def dress(colour: Colour = (150, 60, 120), size: tuple[int, int] = (_WIDTH, _HEI
     for sign in (-1, 1):
         mask = _filled(half, sign)
         _lay(picture, cloth, mask, _light(mask, 7))
-    return _png(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    return _png(picture, size)
 
 
 OUTFITS: dict[str, Callable[[], bytes]] = {

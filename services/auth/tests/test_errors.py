@@ -1,0 +1,29 @@
+"""How the errors of this service are seen."""
+
+import pytest
+from grpc import StatusCode
+
+from services.auth import errors
+from services.kit.errors import ServiceError, http_status_of
+
+TABLE = [
+    (errors.UserAlreadyExists, StatusCode.ALREADY_EXISTS, 400, "USER_ALREADY_EXISTS"),
+    (errors.EmailInUse, StatusCode.ALREADY_EXISTS, 400, "EMAIL_IN_USE"),
+    (errors.InvalidEmail, StatusCode.INVALID_ARGUMENT, 400, "INVALID_EMAIL"),
+    (errors.InvalidPassword, StatusCode.INVALID_ARGUMENT, 400, "INVALID_PASSWORD"),
+    (errors.InvalidCredentials, StatusCode.UNAUTHENTICATED, 401, "INVALID_CREDENTIALS"),
+    (errors.WrongCurrentPassword, StatusCode.INVALID_ARGUMENT, 400, "WRONG_CURRENT_PASSWORD"),
+    (errors.InvalidSession, StatusCode.UNAUTHENTICATED, 401, "INVALID_SESSION"),
+]
+
+
+@pytest.mark.parametrize(("kind", "code", "http", "reason"), TABLE)
+def test_an_error_is_seen_as_the_contract_says(
+    kind: type[ServiceError], code: StatusCode, http: int, reason: str
+) -> None:
+    assert (kind.code, kind.http_status or http_status_of(kind.code), kind.reason) == (code, http, reason)
+
+
+def test_every_error_is_in_the_table() -> None:
+    declared = {each for each in vars(errors).values() if getattr(each, "__module__", "") == errors.__name__}
+    assert declared == {row[0] for row in TABLE}

@@ -1,0 +1,237 @@
+"""The stores of bytes: what both of them promise, over a real disk and a real HTTP server."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+import pytest
+
+from sandbox.cloudinary.config import Config
+from sandbox.cloudinary.serving import serving
+from services.kit.ids import new_id
+from services.media.blobs import Blobs, DiskBlobs
+from services.media.cloudinary_blobs import CloudinaryBlobs
+from services.media.errors import StorageUnavailable
+from services.media.tests.samples import plain
+
+PHOTO, OTHER = plain(), plain(colour="navy")
+
+
+class Stored(Protocol):
+    """Tells what is in a store, by location."""
+
+    async def __call__(self) -> set[str]: ...
+
+
+@pytest.fixture(scope="session")
+async def sandbox() -> AsyncIterator[Config]:
+    """A stand-in for Cloudinary."""
+    async with serving(Config(cloud_name="Drape", api_secret="s3cret-_")) as config:
+        yield config
+
+
+@pytest.fixture
+async def cloud(sandbox: Config) -> AsyncIterator[httpx.AsyncClient]:
+    """The stand-in's controls, with everything as at its start."""
+    async with httpx.AsyncClient(base_url=sandbox.base_url, trust_env=False) as http:
+        await http.post("/_sandbox/reset")
+        yield http
+
+
+def at_cloudinary(config: Config, secret: str | None = None) -> CloudinaryBlobs:
+    """The store that keeps pictures in the sandbox."""
+    secret = config.api_secret if secret is None else secret
+    return CloudinaryBlobs(f"cloudinary://{config.api_key}:{secret}@{config.cloud_name}", config.base_url)
+
+
+def files_in(folder: Path) -> list[str]:
+    """Every file below the folder."""
+    return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture(params=["disk", "cloudinary"])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, cloud: httpx.AsyncClient, sandbox: Config
+) -> tuple[Blobs, Stored]:
+    """Each store, and a way to look into it from outside."""
+    if request.param == "cloudinary":
+
+        async def uploaded() -> set[str]:
+            return {asset["public_id"] for asset in (await cloud.get("/_sandbox/stored")).json()["assets"]}
+
+        return at_cloudinary(sandbox), uploaded
+
+    async def written() -> set[str]:
+        return set(files_in(tmp_path))
+
+    return DiskBlobs(tmp_path), written
+
+
+class TestEveryStore:
+    """What the gallery relies on, whichever store it has."""
+
+    async def test_what_was_put_is_got_back(self, store: tuple[Blobs, Stored]) -> None:
+        blobs, stored = store
+        location = blobs.location(new_id(), "user")
+        address = await blobs.put(location, PHOTO)
+        assert await blobs.get(location, address) == PHOTO
+        assert await stored() == {location}
+
+    async def test_blobs_do_not_get_mixed_up(self, store: tuple[Blobs, Stored]) -> None:
+        blobs, _ = store
+        first, second = (blobs.location(new_id(), "user") for _ in range(2))
+        assert first != second
+        addresses = [await blobs.put(first, PHOTO), await blobs.put(second, OTHER)]
+        assert await blobs.get(first, addresses[0]) == PHOTO
+        assert await blobs.get(second, addresses[1]) == OTHER
+
+    async def test_putting_again_is_putting_once(self, store: tuple[Blobs, Stored]) -> None:
+        blobs, stored = store
+        location = blobs.location(new_id(), "outfit")
+        await blobs.put(location, PHOTO)
+        address = await blobs.put(location, PHOTO)
+        assert await blobs.get(location, address) == PHOTO
+        assert await stored() == {location}
+
+    async def test_what_was_deleted_is_gone(self, store: tuple[Blobs, Stored]) -> None:
+        blobs, stored = store
+        location = blobs.location(new_id(), "generated")
+        address = await blobs.put(location, PHOTO)
+        await blobs.delete(location)
+        assert await stored() == set()
+        with pytest.raises(StorageUnavailable):
+            await blobs.get(location, address)
+
+    async def test_deleting_what_is_not_there_is_no_error(self, store: tuple[Blobs, Stored]) -> None:
+        blobs, stored = store
+        kept, other = (blobs.location(new_id(), "user") for _ in range(2))
+        await blobs.put(kept, PHOTO)
+        await blobs.delete(other)
+        await blobs.delete(other)
+        assert await stored() == {kept}
+
+
+class TestDisk:
+    """The store on this machine's disk."""
+
+    async def test_a_file_that_cannot_be_written_leaves_nothing_half_written(self, tmp_path: Path) -> None:
+        location = DiskBlobs(tmp_path).location(new_id(), "user")
+        in_the_way = tmp_path / location
+        in_the_way.mkdir(parents=True)
+        (in_the_way / "file").write_text("x")
+        with pytest.raises(StorageUnavailable):
+            await DiskBlobs(tmp_path).put(location, PHOTO)
+        assert files_in(tmp_path) == [f"{location}/file"]
+
+    async def test_what_a_crash_left_half_written_is_replaced(self, tmp_path: Path) -> None:
+        blobs = DiskBlobs(tmp_path)
+        location = blobs.location(new_id(), "user")
+        partial = (tmp_path / location).with_suffix(".partial")
+        partial.parent.mkdir(parents=True)
+        partial.write_bytes(OTHER * 3)
+        with pytest.raises(StorageUnavailable):
+            await blobs.get(location, "")
+        await blobs.put(location, PHOTO)
+        assert await blobs.get(location, "") == PHOTO
+        assert not partial.exists()
+
+    async def test_a_deleted_blob_takes_its_half_written_file_along(self, tmp_path: Path) -> None:
+        blobs = DiskBlobs(tmp_path)
+        location = blobs.location(new_id(), "user")
+        partial = (tmp_path / location).with_suffix(".partial")
+        partial.parent.mkdir(parents=True)
+        partial.write_bytes(PHOTO[:100])
+        await blobs.delete(location)
+        assert not partial.exists()
+
+    async def test_only_the_services_own_user_may_look_into_the_folder_of_a_blob(self, tmp_path: Path) -> None:
+        blobs = DiskBlobs(tmp_path)
+        location = blobs.location(new_id(), "user")
+        await blobs.put(location, PHOTO)
+        assert (tmp_path / location).parent.stat().st_mode & 0o077 == 0
+
+
+RETRIED = ["rate_limited", "too_many_requests", "server_error", "unavailable", "bad_gateway", "cut"]
+FINAL = ["bad_request", "unauthorized", "not_allowed", "not_found", "conflict"]
+
+
+class TestCloudinary:
+    """The store at Cloudinary."""
+
+    async def calls(self, cloud: httpx.AsyncClient) -> int:
+        return len((await cloud.get("/_sandbox/calls")).json()["calls"])
+
+    async def fail(self, cloud: httpx.AsyncClient, how: str, **fault: object) -> None:
+        (await cloud.put("/_sandbox/knobs", json={"fail": {"how": how, **fault}})).raise_for_status()
+
+    async def test_pictures_are_stored_so_that_only_signed_urls_show_them(
+        self, cloud: httpx.AsyncClient, sandbox: Config
+    ) -> None:
+        location = at_cloudinary(sandbox).location(new_id(), "user")
+        address = await at_cloudinary(sandbox).put(location, PHOTO)
+        (asset,) = (await cloud.get("/_sandbox/stored")).json()["assets"]
+        assert (asset["type"], asset["folder"]) == ("authenticated", "virtual-tryon/user")
+        unsigned = "/".join(part for part in address.split("/") if not part.startswith("s--"))
+        assert (await cloud.get(unsigned)).status_code == 401
+
+    @pytest.mark.parametrize("how", RETRIED)
+    async def test_a_passing_fault_is_tried_again(self, cloud: httpx.AsyncClient, sandbox: Config, how: str) -> None:
+        blobs = at_cloudinary(sandbox)
+        location = blobs.location(new_id(), "user")
+        await self.fail(cloud, how)
+        address = await blobs.put(location, PHOTO)
+        assert await blobs.get(location, address) == PHOTO
+        assert await self.calls(cloud) == 3
+
+    async def test_reading_and_deleting_are_tried_again_too(self, cloud: httpx.AsyncClient, sandbox: Config) -> None:
+        blobs = at_cloudinary(sandbox)
+        location = blobs.location(new_id(), "user")
+        address = await blobs.put(location, PHOTO)
+        await self.fail(cloud, "cut", on="delivery")
+        assert await blobs.get(location, address) == PHOTO
+        await self.fail(cloud, "bad_gateway", on="destroy")
+        await blobs.delete(location)
+        assert (await cloud.get("/_sandbox/stored")).json() == {"assets": []}
+        assert await self.calls(cloud) == 5
+
+    async def test_an_upload_whose_answer_was_lost_is_stored_once(
+        self, cloud: httpx.AsyncClient, sandbox: Config
+    ) -> None:
+        blobs = at_cloudinary(sandbox)
+        location = blobs.location(new_id(), "user")
+        await self.fail(cloud, "cut", after=True)
+        address = await blobs.put(location, PHOTO)
+        assert await blobs.get(location, address) == PHOTO
+        assert len((await cloud.get("/_sandbox/stored")).json()["assets"]) == 1
+
+    async def test_a_lasting_fault_is_given_up(self, cloud: httpx.AsyncClient, sandbox: Config) -> None:
+        await self.fail(cloud, "unavailable", count=100)
+        with pytest.raises(StorageUnavailable, match="Images cannot be stored right now"):
+            await at_cloudinary(sandbox).put("virtual-tryon/user/x", PHOTO)
+        assert await self.calls(cloud) == 3
+
+    @pytest.mark.parametrize("how", FINAL)
+    async def test_a_refusal_is_not_tried_again(self, cloud: httpx.AsyncClient, sandbox: Config, how: str) -> None:
+        await self.fail(cloud, how, count=100)
+        with pytest.raises(StorageUnavailable):
+            await at_cloudinary(sandbox).put("virtual-tryon/user/x", PHOTO)
+        assert await self.calls(cloud) == 1
+
+    async def test_a_wrong_secret_is_a_store_that_does_not_answer(
+        self, cloud: httpx.AsyncClient, sandbox: Config
+    ) -> None:
+        with pytest.raises(StorageUnavailable):
+            await at_cloudinary(sandbox, secret="other").put("virtual-tryon/user/x", PHOTO)
+        assert (await cloud.get("/_sandbox/stored")).json() == {"assets": []}
+
+    async def test_nobody_listening_is_a_store_that_does_not_answer(self, sandbox: Config) -> None:
+        blobs = CloudinaryBlobs(sandbox.cloudinary_url, "http://127.0.0.1:9")
+        with pytest.raises(StorageUnavailable):
+            await blobs.delete("virtual-tryon/user/x")
+
+    async def test_no_error_shows_the_secret(self, cloud: httpx.AsyncClient, sandbox: Config) -> None:
+        await self.fail(cloud, "unauthorized")
+        with pytest.raises(StorageUnavailable) as raised:
+            await at_cloudinary(sandbox).put("virtual-tryon/user/x", PHOTO)
+        assert sandbox.api_secret not in repr(raised.value) + repr(raised.value.__cause__)

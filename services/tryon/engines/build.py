@@ -1,0 +1,69 @@
+"""Makes the engines that the settings name."""
+
+from collections.abc import Callable
+
+from services.kit.database import Database
+from services.tryon.budgets import Budgets
+from services.tryon.engines.base import Engine
+from services.tryon.engines.chain import EngineChain, Limits
+from services.tryon.engines.fal import Fal
+from services.tryon.engines.fashn import Fashn
+from services.tryon.engines.fashn_vton import FashnVton, open_pipeline
+from services.tryon.engines.http import ProviderHttp
+from services.tryon.engines.processes import LocalProcesses
+from services.tryon.engines.replicate import Replicate
+from services.tryon.engines.settings import FalSettings
+from services.tryon.settings import WorkerSettings
+
+
+def build_chain(config: WorkerSettings, database: Database) -> EngineChain:
+    """The chain of the engines in ENGINES, in that order."""
+    engines = [_engine(name, config) for name in config.engines]
+    return EngineChain(engines, config.engine_timeout_seconds, limits_of(config), Budgets(database))
+
+
+def limits_of(config: WorkerSettings) -> dict[str, Limits]:
+    """What each engine may take."""
+    local = Limits(config.engine_timeout_seconds, config.local_workers)
+    return {name: local if name == "local" else config.outside(name).limits for name in config.engines}
+
+
+def _engine(name: str, config: WorkerSettings) -> Engine:
+    def http(base: str) -> ProviderHttp:
+        return ProviderHttp(base, https_only=config.environment == "production")
+
+    match name:
+        case "fashn":
+            own = config.fashn
+            key = own.api_key.get_secret_value()
+            return Fashn(http(own.api_base), key, return_base64=own.return_base64, moderation=own.moderation)
+        case "fal":
+            return _fal(config.fal, http)
+        case "replicate":
+            at = config.replicate
+            return Replicate(http(at.api_base), at.api_key.get_secret_value(), version=at.version)
+        case "vertex":
+            return _vertex(config, http(config.vertex.base))
+        case "fashn_vton":
+            return FashnVton(open_pipeline(config.fashn_vton.weights_dir, config.fashn_vton.device))
+        case _:
+            return LocalProcesses(config.model_dir, config.local_workers, config.local_threads)
+
+
+def _fal(own: FalSettings, http: Callable[[str], ProviderHttp]) -> Engine:
+    admin_key = own.admin_key.get_secret_value()
+    return Fal(
+        http(own.api_base),
+        own.api_key.get_secret_value(),
+        moderation=own.moderation,
+        platform=http(own.platform_base) if admin_key else None,
+        admin_key=admin_key,
+    )
+
+
+def _vertex(config: WorkerSettings, http: ProviderHttp) -> Engine:
+    # Google's libraries take half a second to import, which only those who use them should wait for.
+    from services.tryon.engines.vertex import GoogleToken, Vertex
+
+    own = config.vertex
+    return Vertex(http, GoogleToken(own.credentials_file), own.project, own.location)

@@ -1,0 +1,134 @@
+"""The local engine in processes of its own: real processes, really killed."""
+
+import asyncio
+import io
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+from skimage import data
+
+from services.kit.tests.waiting import eventually
+from services.tryon.engines.base import EngineFailed, InputProblem, Options, Task
+from services.tryon.engines.processes import LocalProcesses
+from services.tryon.tests.engine.conftest import model_dir
+from services.tryon.tests.engine.drawings import tshirt
+
+__all__ = ["model_dir"]
+
+NO_HURRY = float("inf")
+"""A deadline that never comes."""
+
+
+@pytest.fixture(scope="session")
+def person() -> bytes:
+    """A photo of a person."""
+    return encoded(Image.fromarray(data.astronaut()[:512, :440]))
+
+
+@pytest.fixture(scope="session")
+def garment() -> bytes:
+    """A T-shirt, laid flat."""
+    return tshirt((30, 120, 70), "stripes")
+
+
+@pytest.fixture
+async def processes(model_dir: Path) -> AsyncIterator[LocalProcesses]:
+    """The engine in one process, ready."""
+    engine = LocalProcesses(str(model_dir), workers=1, threads=2)
+    await engine.prepare()
+    yield engine
+    await engine.close()
+
+
+def encoded(image: Image.Image) -> bytes:
+    """The picture as a file."""
+    out = io.BytesIO()
+    image.save(out, "JPEG")
+    return out.getvalue()
+
+
+def workers() -> list[psutil.Process]:
+    """The processes that work for us."""
+    children = psutil.Process().children()
+    return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
+
+
+async def test_a_picture_is_made_and_its_progress_told(
+    processes: LocalProcesses, person: bytes, garment: bytes
+) -> None:
+    told: list[tuple[str, float]] = []
+
+    async def tell(stage: str, done: float) -> None:
+        told.append((stage, done))
+
+    result = await processes.generate(Task(person, garment, Options(output_format="png"), tell), NO_HURRY)
+    assert Image.open(io.BytesIO(result.data)).size == (440, 512)
+    assert (result.content_type, result.score is not None) == ("image/png", True)
+
+    async def finished() -> bool:
+        return told[-1:] == [("generating", 1.0)]
+
+    await eventually(finished, "the last of the progress")
+    assert [done for _, done in told] == sorted(done for _, done in told)
+    assert [stage for stage, _ in told] == sorted((stage for stage, _ in told), reverse=True)
+    assert {stage for stage, _ in told} == {"preparing", "generating"}
+
+
+async def test_problems_come_out_of_the_process_as_they_went_in(processes: LocalProcesses, garment: bytes) -> None:
+    nobody = encoded(Image.new("RGB", (512, 512), "gray"))
+    with pytest.raises(InputProblem) as problem:
+        await processes.generate(Task(nobody, garment), NO_HURRY)
+    assert (problem.value.which, problem.value.reason.isupper()) == ("person", True)
+    (found,) = await processes.check(nobody, None)
+    assert (found.reason, found.message, found.which) == (
+        problem.value.reason,
+        problem.value.message,
+        "person",
+    )
+
+
+async def test_a_killed_process_fails_its_picture_and_the_next_is_made_by_another(
+    processes: LocalProcesses, person: bytes, garment: bytes
+) -> None:
+    at_work = asyncio.Event()
+
+    async def tell(_stage: str, _done: float) -> None:
+        at_work.set()
+
+    making = [asyncio.create_task(processes.generate(Task(person, garment, progress=tell), NO_HURRY)) for _ in range(2)]
+    await asyncio.wait_for(at_work.wait(), 30)
+    for worker in workers():
+        os.kill(worker.pid, signal.SIGKILL)
+    outcomes = await asyncio.gather(*making, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [EngineFailed, EngineFailed]
+    assert await processes.check(person, garment) == []
+
+
+async def test_a_picture_that_nobody_waits_for_is_not_made_to_the_end(
+    processes: LocalProcesses, person: bytes, garment: bytes
+) -> None:
+    at_work = asyncio.Event()
+    told: list[float] = []
+
+    async def tell(_stage: str, done: float) -> None:
+        told.append(done)
+        at_work.set()
+
+    making = asyncio.create_task(processes.generate(Task(person, garment, progress=tell), NO_HURRY))
+    await asyncio.wait_for(at_work.wait(), 30)
+    making.cancel()
+    await asyncio.gather(making, return_exceptions=True)
+    assert await processes.check(None, garment) == []
+    assert told[-1] < 1.0
+
+
+async def test_an_engine_without_models_fails_and_says_so(tmp_path: Path) -> None:
+    engine = LocalProcesses(str(tmp_path), workers=1, threads=1)
+    with pytest.raises(EngineFailed):
+        await engine.prepare()
+    await engine.close()

