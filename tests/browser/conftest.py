@@ -35,7 +35,7 @@ def stack(make_data_dir: Callable[[], Path]) -> Iterator[Stack]:
     ports = free_ports()
     url = f"http://localhost:{ports['gateway']}"
     running = Stack(make_data_dir(), ports, url, extra=dict(SETTINGS))
-    running.start()
+    running.start(timeout_seconds=120)
     yield running
     running.stop()
     embedded.stop(running.data_dir)
