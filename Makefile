@@ -6,7 +6,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test gen lint format lock bench-engine bench-login bench-ledger stop clean
+.PHONY: help setup run test gen lint format lock bench-engine bench-login bench-ledger screenshots stop clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ lock: setup ## Write requirements.lock anew from pyproject.toml
 
 bench-engine: setup ## Measure the local try-on engine
 	@$(VENV_PYTHON) -m tests.bench.engine
+
+screenshots: setup ## Take the README's pictures of the page anew (needs Chromium)
+	@$(VENV_PYTHON) -m tests.browser.screenshots
 
 bench-login: setup ## Measure sign-ins beside bcrypt alone, and profile reads meanwhile
 	@$(VENV_PYTHON) -m tests.bench.login

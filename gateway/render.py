@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
+from gateway import pages
+
 TEMPLATE = Path(__file__).parent / "envoy.yaml"
 
 DEFAULTS = {
@@ -52,6 +54,7 @@ def render(environment: Mapping[str, str]) -> str:
     values["PUBLIC_URL"] = values["PUBLIC_URL"].rstrip("/")
     # An empty value adds no header.
     values["HSTS"] = "max-age=63072000; includeSubDomains" if values["PUBLIC_URL"].startswith("https://") else ""
+    values["PAGES"] = ("\n" + 24 * " ").join(f"- {route}" for route in pages.routes(values["PUBLIC_URL"]))
     return Template(TEMPLATE.read_text()).substitute(values)
 
 

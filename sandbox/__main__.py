@@ -32,7 +32,9 @@ def run() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     port = int(os.environ.get("PORT", "8080"))
-    stack = Stack(DATA, preferred_ports(port), os.environ.get("FRONTEND_URL", "http://localhost:3000"))
+    # Without a frontend of its own the gateway's page is the one that payments come back to.
+    frontend = os.environ.get("FRONTEND_URL") or f"http://localhost:{port}"
+    stack = Stack(DATA, preferred_ports(port), frontend)
     started = time.monotonic()
     print("Starting Drape …", flush=True)
     try:
