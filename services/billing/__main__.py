@@ -1,12 +1,14 @@
 """The billing service: settings → dependencies → serve."""
 
 import asyncio
+import logging
 import sys
 from pathlib import Path
 
 from services.billing import audit, catalog, servicer
 from services.billing.checkout import Checkouts
 from services.billing.customers import Customers
+from services.billing.errors import PaymentsUnavailable
 from services.billing.ledger import Ledger
 from services.billing.payments import Payments
 from services.billing.reconciliation import Reconciliation
@@ -17,6 +19,8 @@ from services.billing.webhooks import PROCESS_TASK, Webhooks
 from services.kit import client, database, embedded, server, tasks, user_data
 from services.kit.identity import ServiceTokens, UserTokens
 from services.kit.rpc import Access
+
+log = logging.getLogger(__name__)
 
 
 async def compose(config: Settings, url: str) -> server.Service:
@@ -45,7 +49,10 @@ async def compose(config: Settings, url: str) -> server.Service:
         await subscriptions.end(payload["subscription_id"])
 
     async def reconcile() -> None:
-        await reconciliation.run()
+        try:
+            await reconciliation.run()
+        except PaymentsUnavailable:
+            log.warning("Stripe does not answer; it is compared with the ledger next time")
 
     async def check() -> None:
         await audit.check(db)
