@@ -167,7 +167,7 @@ def test_the_ledger_agrees_with_its_model(database: Database) -> None:
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=40,
+                max_examples=25,
                 stateful_step_count=30,
                 deadline=None,
                 phases=[Phase.generate],  # to shrink takes longer than to read the steps
