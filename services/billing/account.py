@@ -90,8 +90,9 @@ class LockedAccount(Books):
         await self._resolve(hold.id, state="captured", captured=amount)
         if rest:
             await self.record("return", change, hold_id=hold.id)
-        await self.record("capture", Change(held=-amount), hold_id=hold.id, parts=spent)
+        # Grants that have ended meanwhile end what came back to them; the capture's balance is what is left then.
         await self.expire(force=True)
+        await self.record("capture", Change(held=-amount), hold_id=hold.id, parts=spent)
 
     async def release(self, hold: Row[Hold], state: str = "released") -> None:
         """Gives an open hold's credits back to the grants they came from."""

@@ -47,6 +47,17 @@ async def test_the_same_capture_again_gives_the_first_answer(ledger: Ledger, use
         assert await ledger.capture(user, hold_id, part) == first
 
 
+async def test_what_comes_back_to_an_ended_grant_is_not_in_the_answer(
+    ledger: Ledger, user: str, database: Database
+) -> None:
+    moment, hold_id = datetime.now(UTC), new_id()
+    ours = Ledger(database, 5, lambda: moment)
+    await ours.grant(user, "promotion", new_id(), 3, moment + MINUTE)
+    await ours.hold(user, hold_id, 3, 2 * MINUTE)
+    moment += MINUTE
+    assert [await ours.capture(user, hold_id, 1) for _ in range(2)] == [5, 5]
+
+
 async def test_a_hold_is_captured_with_one_amount(ledger: Ledger, user: str) -> None:
     hold_id = new_id()
     await ledger.hold(user, hold_id, 3, MINUTE)
