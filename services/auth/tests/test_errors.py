@@ -13,6 +13,10 @@ TABLE = [
     (errors.InvalidPassword, StatusCode.INVALID_ARGUMENT, 400, "INVALID_PASSWORD"),
     (errors.InvalidCredentials, StatusCode.UNAUTHENTICATED, 401, "INVALID_CREDENTIALS"),
     (errors.WrongCurrentPassword, StatusCode.INVALID_ARGUMENT, 400, "WRONG_CURRENT_PASSWORD"),
+    (errors.TooManyAttempts, StatusCode.RESOURCE_EXHAUSTED, 429, "TOO_MANY_ATTEMPTS"),
+    (errors.AccountDisabled, StatusCode.PERMISSION_DENIED, 403, "ACCOUNT_DISABLED"),
+    (errors.SessionNotFound, StatusCode.NOT_FOUND, 404, "SESSION_NOT_FOUND"),
+    (errors.InvalidLink, StatusCode.INVALID_ARGUMENT, 400, "INVALID_LINK"),
     (errors.InvalidSession, StatusCode.UNAUTHENTICATED, 401, "INVALID_SESSION"),
 ]
 

@@ -37,13 +37,13 @@ async def test_what_the_frontend_sends_back_unchanged_needs_no_password(accounts
     assert (await accounts.update(*person.ids, change)).name == "Bea"
 
 
-async def test_an_email_is_changed_with_the_current_password(accounts: Accounts, person: Person) -> None:
+async def test_a_new_email_waits_until_it_is_confirmed(accounts: Accounts, person: Person) -> None:
     email = new_email()
     changed = await accounts.update(*person.ids, ProfileChange(email=email, current_password=PASSWORD))
-    assert changed.email == email
-    assert (await accounts.login(email, PASSWORD, PHONE))[0] == changed
+    assert changed == person.account
+    assert (await accounts.login(person.account.email, PASSWORD, PHONE))[0] == person.account
     with pytest.raises(InvalidCredentials):
-        await accounts.login(person.account.email, PASSWORD, PHONE)
+        await accounts.login(email, PASSWORD, PHONE)
 
 
 async def test_a_password_is_changed_with_the_current_one(accounts: Accounts, person: Person) -> None:
