@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from services.auth import admin, renewal, servicer
 from services.auth.accounts import FORGET_TASK
 from services.auth.cookies import Cookies
-from services.auth.links import LINK_TASK, NOTICE_TASK
 from services.auth.mail import Mailer
+from services.auth.mailed_links import LINK_TASK, NOTICE_TASK
 from services.auth.parts import Parts, build, session_limits
 from services.auth.peers import Peers
 from services.auth.recovery import FORGOT_TASK

@@ -18,7 +18,7 @@ from services.auth.errors import (
     UserAlreadyExists,
     WrongCurrentPassword,
 )
-from services.auth.links import Links, notify
+from services.auth.mailed_links import Links, notify
 from services.auth.models import Session, User
 from services.auth.passwords import Passwords, check_new_password
 from services.auth.recovery import LOGIN
@@ -148,19 +148,18 @@ class Accounts:
             await self._check_password(user, change.current_password or "", device)
         password_hash = await self._passwords.hash(change.password) if change.password else None
         async with self._database.transaction() as connection:
-            still_there = select(col(User.id)).where(col(User.id) == user_id).with_for_update()
-            if (await connection.execute(still_there)).first() is None:
+            values = _at_once(user, change, address)
+            # Locked also when nothing changes at once, for the account may be deleted meanwhile.
+            statement = update(User).where(col(User.id) == user_id).values(values or {"id": user_id}).returning(User)
+            if (changed := (await connection.execute(statement)).first()) is None:
                 raise Unauthenticated("Invalid or expired token")
-            if change.name and change.name != user.name:
-                renamed = update(User).where(col(User.id) == user_id).values(name=change.name).returning(User)
-                user = (await connection.execute(renamed)).one()
             if password_hash:
-                await self._change_password(connection, user, session_id, password_hash, device)
-            if address:
+                await self._change_password(connection, changed, session_id, password_hash, device)
+            if address and "email" not in values:
                 await self._links.issue(connection, user_id, "change", address)
                 await notify(connection, user.email, "change_requested")
                 await audit.note(connection, "email_change_requested", user_id, session_id, device)
-        return _account(user)
+        return _account(changed)
 
     async def delete(self, user_id: str, session_id: str, password: str | None, device: Device | None = None) -> None:
         """Deletes the account now, and what other services keep as durable tasks.
@@ -225,6 +224,16 @@ class Accounts:
         if user is None:
             raise Unauthenticated("Invalid or expired token")
         return user
+
+
+def _at_once(user: Row[User], change: ProfileChange, address: str | None) -> dict[str, str]:
+    """What needs no confirmation: a name, and another spelling of the same address."""
+    values = {}
+    if change.name and change.name != user.name:
+        values["name"] = change.name
+    if address and address.lower() == user.email_key:
+        values["email"] = address
+    return values
 
 
 async def _keep_hash(connection: AsyncConnection, user: Row[User], password_hash: str) -> None:

@@ -82,7 +82,3 @@ class InvalidLink(InvalidArgument):
     """A mailed token is unknown, was used, or has expired; they look the same."""
 
     reason = "INVALID_LINK"
-
-
-class MailNotSent(Exception):
-    """The mail server did not take a mail. Says nothing of whom it was for."""

@@ -8,15 +8,18 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from services.auth.errors import MailNotSent
 from services.auth.letters import LETTERS
-from services.auth.links import Links
+from services.auth.mailed_links import Links
 from services.kit import tasks
 
 log = logging.getLogger(__name__)
 
 _TIMEOUT_SECONDS = 10
 _PORTS = {"smtp": 25, "smtps": 465}
+
+
+class MailNotSent(Exception):
+    """The mail server did not take a mail. Says nothing of whom it was for."""
 
 
 class Mailer:

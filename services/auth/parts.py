@@ -7,7 +7,7 @@ from datetime import timedelta
 from services.auth import audit
 from services.auth.accounts import Accounts
 from services.auth.keys import Keys, Rotation
-from services.auth.links import Links
+from services.auth.mailed_links import Links
 from services.auth.passwords import Passwords
 from services.auth.recovery import Recovery
 from services.auth.revocations import Revocations

@@ -10,7 +10,7 @@ from services.auth import audit
 from services.auth.addresses import email_key
 from services.auth.devices import Device
 from services.auth.errors import EmailInUse
-from services.auth.links import Links, notify
+from services.auth.mailed_links import Links, notify
 from services.auth.models import User
 from services.auth.passwords import Passwords, check_new_password
 from services.auth.sessions import Sessions

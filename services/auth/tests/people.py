@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from services.auth.accounts import Account, Accounts
 from services.auth.devices import Device
-from services.auth.links import Links
+from services.auth.mailed_links import Links
 from services.auth.passwords import Passwords
 from services.auth.sessions import Credentials, Sessions
 from services.auth.throttling import Throttle, ThrottleLimits
