@@ -50,6 +50,9 @@ bench-login: setup ## Measure sign-ins beside bcrypt alone, and profile reads me
 bench-ledger: setup ## Measure holds and captures over gRPC beside bare SQL (ARGS="--rounds 5")
 	@$(VENV_PYTHON) -m tests.bench.ledger $(ARGS)
 
+picture: setup ## Make the README's picture of a try-on again
+	@$(VENV_PYTHON) -m sandbox.picture docs/try-on.jpg
+
 stop: ## Stop what an earlier start has left running
 	@test ! -x $(VENV_PYTHON) || $(VENV_PYTHON) -m sandbox stop
 

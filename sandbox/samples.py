@@ -5,6 +5,8 @@ from pathlib import Path
 import skimage.data
 from PIL import Image
 
+from sandbox.drawings import sweater
+
 
 def write(folder: Path) -> tuple[Path, Path]:
     """Writes person.jpg and outfit.png into the folder, if they are not there, and returns their paths.
@@ -15,4 +17,6 @@ def write(folder: Path) -> tuple[Path, Path]:
     person, outfit = folder / "person.jpg", folder / "outfit.png"
     if not person.exists():
         Image.fromarray(skimage.data.astronaut()).save(person, quality=95)
+    if not outfit.exists():
+        outfit.write_bytes(sweater(pattern="badge"))
     return person, outfit

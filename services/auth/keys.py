@@ -136,7 +136,9 @@ class Keys:
 
     def _signing(self) -> _Key:
         now = datetime.now(UTC)
-        return [key for key in self._keys if key.active_at <= now][-1]
+        active = [key for key in self._keys if key.active_at <= now]
+        # None is active yet where the clock is behind that of the replica which has just made the first.
+        return active[-1] if active else self._keys[0]
 
     def _retired(self) -> list[_Key]:
         """Keys whose successor has signed for longer than any token of theirs is good."""

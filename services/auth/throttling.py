@@ -17,13 +17,15 @@ from services.auth.errors import TooManyAttempts
 from services.auth.models import ThrottleEntry
 from services.kit.database import Database
 
+# No pause is one that ended in 1970 and not now: now() is when a transaction began, and of two side by side the one
+# that began first may come second to the row.
 _COUNT = text("""
     INSERT INTO throttles AS t (key, failures, blocked_until, last_at)
-    VALUES (:key, 1, now(), now())
+    VALUES (:key, 1, to_timestamp(0), now())
     ON CONFLICT (key) DO UPDATE SET
       failures = CASE WHEN t.last_at < now() - make_interval(secs => :memory) THEN 1 ELSE t.failures + 1 END,
       blocked_until = CASE
-        WHEN t.last_at < now() - make_interval(secs => :memory) OR t.failures < :free THEN now()
+        WHEN t.last_at < now() - make_interval(secs => :memory) OR t.failures < :free THEN to_timestamp(0)
         ELSE now() + make_interval(secs => LEAST(:longest, :first * power(2, LEAST(t.failures - :free, 30))))
       END,
       last_at = now()
@@ -31,7 +33,9 @@ _COUNT = text("""
     RETURNING key
 """)
 _WAIT = text("SELECT extract(epoch FROM blocked_until - now()) FROM throttles WHERE key = :key")
-_TAKE_BACK = text("UPDATE throttles SET failures = GREATEST(failures - 1, 0), blocked_until = now() WHERE key = :key")
+_TAKE_BACK = text(
+    "UPDATE throttles SET failures = GREATEST(failures - 1, 0), blocked_until = to_timestamp(0) WHERE key = :key"
+)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 import grpc
 from drape.billing.v1 import billing_pb2 as pb
@@ -10,13 +9,12 @@ from drape.billing.v1 import billing_pb2_grpc, ledger_pb2_grpc
 from drape.billing.v1 import ledger_pb2 as ledger
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.timestamp_pb2 import Timestamp
-from sqlalchemy import Row
 
 from services.billing.catalog import Catalog
 from services.billing.checkout import Checkouts
 from services.billing.customers import Customers
 from services.billing.ledger import Ledger
-from services.billing.transactions import Transactions
+from services.billing.transactions import TransactionRow, Transactions
 from services.billing.webhooks import Webhooks
 from services.kit.http import NO_STORE, metadata_of, respond
 from services.kit.identity import caller
@@ -161,7 +159,7 @@ def _pricing(catalog: Catalog) -> pb.GetPricingResponse:
     return pb.GetPricingResponse(subscriptions=pb.Subscriptions(**plans), credit_packages=pb.CreditPackages(**packages))
 
 
-def _transaction(row: Row[Any]) -> pb.Transaction:
+def _transaction(row: TransactionRow) -> pb.Transaction:
     return pb.Transaction(
         id=row.id,
         type=row.type,

@@ -12,6 +12,9 @@ from sqlalchemy import Row, text
 from services.billing.errors import InvalidPageToken
 from services.kit.database import Database
 
+TransactionRow = Row[Any]
+"""The columns of the view `transactions`."""
+
 _PAGE = text(
     "SELECT id, type, plan, amount, currency, credits, payment_id, refunded, status, created_at FROM transactions "
     "WHERE user_id = :user AND (created_at, id) < (:time, :id) ORDER BY created_at DESC, id DESC LIMIT :size"
@@ -23,7 +26,7 @@ _FIRST = text(_PAGE.text.replace("AND (created_at, id) < (:time, :id) ", ""))
 class Page:
     """Some of a user's transactions, and the token of the next page, empty on the last."""
 
-    rows: Sequence[Row[Any]]
+    rows: Sequence[TransactionRow]
     next_token: str
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image as Pillow
 from skimage import data
 
+from sandbox.drawings import OUTFITS
 from services.tryon.engines.local.engine import InputProblem, LocalEngine, Options, ResultNotGoodEnough
-from services.tryon.tests.engine.drawings import OUTFITS
 
 _ROUNDS = 3
 _MODELS = Path(os.environ.get("TRYON_MODELS", ".cache/models"))

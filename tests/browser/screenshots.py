@@ -11,9 +11,9 @@ from typing import cast
 from PIL import Image
 from playwright.async_api import Browser, ViewportSize, async_playwright, expect
 
+from sandbox import drawings
 from sandbox.stack import ROOT, Stack, free_ports
 from services.kit import embedded
-from services.tryon.tests.engine import drawings
 from tests.browser.chromium import ARGUMENTS, executable
 from tests.browser.person import MAKING, Person
 from tests.e2e import pictures

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from PIL import Image
 from skimage import data as samples
 
-from services.tryon.tests.engine.drawings import tshirt
+from sandbox.drawings import tshirt
 
 PERSON_SIZE = (440, 512)
 # Left, top, right, bottom of the chest in the picture of the person.

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from services.auth.links import LINK_TASK, NOTICE_TASK
 
 from services.auth.accounts import Accounts, ProfileChange
 from services.auth.errors import EmailInUse, InvalidCredentials, InvalidLink, InvalidPassword
+from services.auth.mailed_links import LINK_TASK, NOTICE_TASK
 from services.auth.passwords import Passwords
 from services.auth.recovery import FORGOT_TASK, Recovery
 from services.auth.sessions import Sessions

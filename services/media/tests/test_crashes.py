@@ -107,6 +107,23 @@ async def test_a_user_who_goes_during_an_upload_leaves_nothing(
     assert (blobs.stored, await inside.states(user), await inside.images(user)) == ({}, [], 0)
 
 
+@pytest.mark.parametrize("repeats", [1, 2])
+async def test_a_user_who_goes_during_an_upload_that_is_killed_then_leaves_nothing(
+    gallery: Gallery, blobs: MemoryBlobs, inside: Inspector, user: str, repeats: int
+) -> None:
+    async def leave(_: str) -> None:
+        for _each in range(repeats):
+            await gallery.delete_all(user)
+            await inside.work(gallery, user)
+
+    blobs.before_put, blobs.after_put = leave, crash
+    with pytest.raises(Crash):
+        await gallery.upload(user, "user", PHOTO)
+    assert len(blobs.stored) == 1
+    await swept(gallery, inside, user)
+    assert (blobs.stored, await inside.states(user)) == ({}, [])
+
+
 async def test_the_same_upload_twice_at_once_keeps_the_bytes_once(
     gallery: Gallery, blobs: MemoryBlobs, inside: Inspector, user: str
 ) -> None:

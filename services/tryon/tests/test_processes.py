@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from sandbox.drawings import tshirt
 from services.kit.tests.waiting import eventually
 from services.tryon.engines.base import EngineFailed, InputProblem, Options, Result, Task
 from services.tryon.engines.processes import LocalProcesses
 from services.tryon.tests.engine.conftest import model_dir
-from services.tryon.tests.engine.drawings import tshirt
 
 __all__ = ["model_dir"]
 

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image as Pillow
 from skimage import data
 
+from sandbox.drawings import tshirt
 from services.tryon.engines.local.engine import LocalEngine, Options, Picture
-from services.tryon.tests.engine.drawings import tshirt
 
 Image = npt.NDArray[np.uint8]
 _ROOT = Path(__file__).resolve().parents[4]

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from sandbox.drawings import sweater, tshirt, vest
 from services.tryon.engines.local.arrays import Image, resize_image
 from services.tryon.engines.local.cutout import cut_out
 from services.tryon.engines.local.filters import GuidedFilter, push_pull
 from services.tryon.engines.local.landmarks import GarmentLandmarks, garment_landmarks
 from services.tryon.engines.local.mesh import backward_map, build_mesh
 from services.tryon.engines.local.pictures import read_picture
-from services.tryon.tests.engine.drawings import sweater, tshirt, vest
 
 _SCALE = 640 / 1024  # work frame per drawn pixel
 _AXIS = 384 * _SCALE

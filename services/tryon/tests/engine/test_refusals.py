@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from sandbox.drawings import dress, trousers, tshirt
 from services.tryon.engines.local.engine import InputProblem, LocalEngine, Options
 from services.tryon.tests.engine.conftest import Image, encoded, resized
-from services.tryon.tests.engine.drawings import dress, trousers, tshirt
 
 
 def _refusal(engine: LocalEngine, person: bytes, garment: bytes, options: Options | None = None) -> InputProblem:

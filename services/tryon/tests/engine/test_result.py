@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from sandbox.drawings import sweater, tshirt, vest
 from services.tryon.engines.local.engine import (
     Canceled,
     InputProblem,
@@ -20,7 +21,6 @@ from services.tryon.engines.local.engine import (
 )
 from services.tryon.engines.local.pictures import OutputFormat, write_picture
 from services.tryon.tests.engine.conftest import SHIRT_COLOUR, Dressed, Image, decoded, encoded, resized
-from services.tryon.tests.engine.drawings import sweater, tshirt, vest
 
 T = TypeVar("T")
 
