@@ -50,6 +50,21 @@ class AsTheCodeSays(ServiceError):
     http_status = 409
 
 
+class Throttled(ServiceError):
+    """An error after which one should wait."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = "THROTTLED"
+    retry_after = 7
+
+
+class InvalidColour(InvalidArgument):
+    """An error of one field."""
+
+    reason = "INVALID_COLOUR"
+    field = "outfitColour"
+
+
 class Row(NamedTuple):
     """An error, and how the caller sees it."""
 
@@ -83,6 +98,30 @@ async def test_an_error_is_seen_as_it_was_declared(row: Row) -> None:
     # The header is sent only where the gateway would not find the status by itself.
     assert int(seen.http_status or http_status_of(seen.code)) == row.http
     assert (seen.http_status is None) == (http_status_of(row.code) == row.http)
+
+
+@pytest.mark.parametrize(
+    ("error", "headers"),
+    [
+        (Throttled("Wait"), {"retry-after": "7", "cache-control": "no-store"}),
+        (PaymentRequired("Pay"), {"x-http-status": "402", "cache-control": "no-store"}),
+        # No header at all, or a caller would not try again what is safe to repeat.
+        (Unavailable("Later"), {}),
+    ],
+)
+async def test_an_error_sends_headers_only_where_it_must(error: ServiceError, headers: dict[str, str]) -> None:
+    async def fail(_: Request, __: Any) -> Request:
+        raise error
+
+    async with serving({"Public": unary(fail)}) as echo:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await echo.unary("Public")
+    assert dict(refused.value.initial_metadata()) == headers
+
+
+def test_an_error_of_one_field_names_it() -> None:
+    status = status_of(InvalidColour("No such colour"))
+    assert details(status) == ("INVALID_COLOUR", [("outfitColour", "No such colour", "INVALID_COLOUR")])
 
 
 def test_every_error_code_has_an_http_status() -> None:
