@@ -18,10 +18,3 @@ def test_the_balance_and_the_profile_agree(user: Browser) -> None:
 
 def test_the_balance_needs_credentials(browser: Browser) -> None:
     assert_refused(browser.get("/api/billing/balance"), 401, "Authentication required")
-
-
-def test_the_transactions_show_where_credits_came_from(user: Browser) -> None:
-    answer = user.get("/api/billing/transactions")
-    assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "no-store"
-    assert '"signup"' in answer.text

@@ -45,10 +45,10 @@ def test_unknown_options_of_a_try_on_are_ignored(tryon: TryOn) -> None:
     assert tryon.answer.status_code == 200
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "text/plain", ""])
-def test_a_json_body_is_read_whatever_it_is_called(user: Browser, content_type: str) -> None:
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
+def test_a_json_body_that_says_so_is_read(user: Browser, content_type: str) -> None:
     content = json.dumps({"email": user.email, "password": PASSWORD})
-    headers = {"content-type": content_type} if content_type else {}
+    headers = {"content-type": content_type}
     assert user.post("/api/auth/login", content=content, headers=headers).status_code == 200
 
 

@@ -79,7 +79,9 @@ def test_the_frontend_may_read_refusals(browser: Browser, method: str, path: str
 
 
 def test_the_frontend_may_read_that_its_json_is_bad(browser: Browser) -> None:
-    answer = browser.post("/api/auth/login", content=b"{", headers={"origin": FRONTEND})
+    answer = browser.post(
+        "/api/auth/login", content=b"{", headers={"origin": FRONTEND, "content-type": "application/json"}
+    )
     assert_refused(answer, 400)
     assert answer.headers["access-control-allow-origin"] == FRONTEND
 

@@ -33,6 +33,6 @@ def test_a_service_that_is_away_shows_in_the_health_and_its_own_paths_only(stack
     assert user.credits() == 5
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/health/", "/api", "/api/", "/api/nothing", "/index.html"])
+@pytest.mark.parametrize("path", ["/healthz", "/health/", "/api", "/api/", "/api/nothing", "/index.html"])
 def test_elsewhere_is_no_route(browser: Browser, path: str) -> None:
     assert_refused(browser.get(path), 404, "Route not found")
