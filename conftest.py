@@ -39,6 +39,11 @@ def cluster(make_data_dir: Callable[[], Path]) -> Iterator[Path]:
     """The data folder of a running embedded server."""
     folder = make_data_dir()
     embedded.start(folder)
+    embedded.stop(folder)
+    # Every service's tests keep their connections, one service after the other, until the last is done.
+    with (folder / "postgres" / "postgresql.auto.conf").open("a") as configuration:
+        configuration.write("max_connections = 400\n")
+    embedded.start(folder)
     yield folder
     embedded.stop(folder)
 
