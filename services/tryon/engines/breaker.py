@@ -19,7 +19,7 @@ class Breaker:
         longest_pause_seconds: float = 300,
         unusable_seconds: float = 600,
     ) -> None:
-        """`unusable_seconds` is the pause after EngineUnusable, which opens at once."""
+        """`unusable_seconds` is the pause after EngineUnusable, which opens at once; 0 `failures` are any number."""
         self._clock = clock or Clock()
         self._most_failures = failures
         self._first_pause = pause_seconds
@@ -69,7 +69,7 @@ class Breaker:
         if probe:
             self._pause = min(2 * self._pause, self._longest_pause)
             self._open(self._pause)
-        elif self._closed and self._failures >= self._most_failures:
+        elif self._closed and 0 < self._most_failures <= self._failures:
             self._open(self._pause)
 
     def _open(self, seconds: float) -> None:

@@ -24,7 +24,8 @@ def build_chain(config: WorkerSettings, database: Database) -> EngineChain:
 
 def limits_of(config: WorkerSettings) -> dict[str, Limits]:
     """What each engine may take."""
-    local = Limits(config.engine_timeout_seconds, config.local_workers)
+    # Our own engine is left alone never: it fails over single pictures, and there is seldom another after it.
+    local = Limits(config.engine_timeout_seconds, config.local_workers, failures=0)
     return {name: local if name == "local" else config.outside(name).limits for name in config.engines}
 
 

@@ -38,6 +38,8 @@ class Limits:
     """Pictures begun in a day (UTC), by all workers together; 0 is no limit."""
     cost_usd: float = 0
     """Of one picture, for the logs."""
+    failures: int = 5
+    """In a row, after which the engine is left alone for a while; 0 is never."""
 
 
 class Budget(Protocol):
@@ -121,15 +123,14 @@ class EngineChain:
         limits: Mapping[str, Limits] | None = None,
         budget: Budget | None = None,
         *,
-        breaker: Callable[[], Breaker] = Breaker,
+        breaker: Callable[[Limits], Breaker] = lambda limits: Breaker(failures=limits.failures),
         grace_seconds: float = _GRACE_SECONDS,
     ) -> None:
         """`timeout_seconds` is for the engines that `limits` does not name; `breaker` makes one for each engine."""
-        usual = Limits(timeout_seconds)
-        self._stations = [
-            Station(engine, (limits or {}).get(engine.name, usual), budget, breaker(), grace_seconds)
-            for engine in engines
-        ]
+        self._stations: list[Station] = []
+        for engine in engines:
+            own = (limits or {}).get(engine.name, Limits(timeout_seconds))
+            self._stations.append(Station(engine, own, budget, breaker(own), grace_seconds))
 
     async def prepare(self) -> None:
         """Gets every engine ready. One that cannot be is told of, and tried again with each picture."""

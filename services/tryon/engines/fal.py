@@ -121,7 +121,7 @@ def _kinds(data: dict[str, Any], headers: Mapping[str, str] | None = None) -> li
     """The types of error that an answer names."""
     detail = data.get("detail")
     named = [str(item.get("type", "")) for item in detail if isinstance(item, dict)] if isinstance(detail, list) else []
-    return [kind for kind in (*named, data.get("error_type"), (headers or {}).get("x-fal-error-type")) if kind]
+    return [str(kind) for kind in (*named, data.get("error_type"), (headers or {}).get("x-fal-error-type")) if kind]
 
 
 def _failure(answer: Answer) -> Exception:

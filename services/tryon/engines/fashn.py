@@ -150,7 +150,7 @@ def _failure(error: Any) -> Exception:
             return unreadable()
         case "InputValidationError":
             # What we ask for is ours, not the person's: nothing they change would help.
-            return EngineFailed(f"the run was refused: {name} {known.get('message')}")
+            return EngineFailed(f"the run was refused: {name} {str(known.get('message'))[:200]}")
         case "OutOfCredits":
             return EngineUnusable(name)
         case _:

@@ -110,7 +110,9 @@ class Vertex:
         if not answer.ok:
             raise answer.refusal(_said(answer))
         predictions = answer.data.get("predictions")
-        first = predictions[0] if isinstance(predictions, list) and predictions else {}
+        first = predictions[0] if isinstance(predictions, list) and predictions else None
+        if not isinstance(first, dict):
+            raise EngineFailed("there is no prediction")
         if first.get("raiFilteredReason"):
             raise ContentRefused
         if not isinstance(first.get("bytesBase64Encoded"), str):

@@ -100,6 +100,11 @@ def test_attempts_that_were_under_way_when_it_opened_do_not_lengthen_the_pause(
     assert attempt(breaker)
 
 
+def test_an_engine_that_is_never_left_alone() -> None:
+    breaker = Breaker(FakeClock(), failures=0)
+    assert all(attempt(breaker, FAILED) for _ in range(20))
+
+
 def test_being_left_out_is_no_failure(breaker: Breaker) -> None:
     for _ in range(5):
         attempt(breaker, NotTried("busy"))

@@ -111,7 +111,7 @@ async def test_an_unusable_engine_is_an_error_in_the_log_and_not_asked_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     broke = failing("broke", EngineUnusable("out of credits"))
-    chain = EngineChain([broke, FakeEngine("second")], 5, breaker=lambda: Breaker(FakeClock()))
+    chain = EngineChain([broke, FakeEngine("second")], 5, breaker=lambda _: Breaker(FakeClock()))
     for _ in range(3):
         assert await made_by(chain) == "second"
     assert len(broke.tasks) == 1
@@ -152,7 +152,9 @@ async def test_being_busy_does_not_open_the_breaker() -> None:
     free = asyncio.Event()
     narrow = FakeEngine("narrow", waits=free)
     limits = {"narrow": Limits(0.01, concurrency=1)}
-    chain = EngineChain([narrow, FakeEngine("wide")], 5, limits, breaker=lambda: Breaker(failures=1), grace_seconds=30)
+    chain = EngineChain(
+        [narrow, FakeEngine("wide")], 5, limits, breaker=lambda _: Breaker(failures=1), grace_seconds=30
+    )
     first = asyncio.create_task(made_by(chain))
     await narrow.begun.wait()
     await made_by(chain)
@@ -173,7 +175,7 @@ async def test_a_picture_that_is_not_begun_spends_nothing() -> None:
     paid = failing("paid")
     limits = {"paid": Limits(5, daily_budget=10)}
     opens_at_once = EngineChain(
-        [paid, FakeEngine("free")], 5, limits, budget, breaker=lambda: Breaker(FakeClock(), failures=1)
+        [paid, FakeEngine("free")], 5, limits, budget, breaker=lambda _: Breaker(FakeClock(), failures=1)
     )
     for _ in range(3):
         await made_by(opens_at_once)

@@ -56,10 +56,13 @@ class TestEveryAdapter:
         assert run.given.get("seed", 0) == options.get("seed", 0)
 
     async def test_tells_how_far_it_is(self, bench: Bench) -> None:
-        await bench.inside.knobs(queue_ms=30, run_ms=60)
+        await bench.inside.knobs(held=True)
         told = Told()
         async with bench.engine() as engine:
-            await engine.generate(told.task(), soon())
+            work = asyncio.create_task(engine.generate(told.task(), soon()))
+            await told.working.wait()
+            await bench.inside.knobs(held=False)
+            await work
         shares = [done for _, done in told.progress]
         assert {stage for stage, _ in told.progress} <= {"preparing", "generating"}
         assert shares == sorted(shares)

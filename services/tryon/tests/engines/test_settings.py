@@ -19,7 +19,8 @@ def settings(monkeypatch: pytest.MonkeyPatch, **variables: str) -> WorkerSetting
 def test_the_local_engine_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     config = settings(monkeypatch, LOCAL_WORKERS="3")
     assert config.engines == ["local"]
-    assert limits_of(config)["local"].concurrency == 3
+    local = limits_of(config)["local"]
+    assert (local.concurrency, local.failures) == (3, 0)
 
 
 def test_each_engine_has_its_own_limits(monkeypatch: pytest.MonkeyPatch) -> None:
