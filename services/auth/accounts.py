@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -83,7 +84,7 @@ class Accounts:
         """Opens an account and a session. Raises InvalidEmail, InvalidPassword, UserAlreadyExists."""
         address = checked_email(email)
         check_new_password(password)
-        row = {
+        row: dict[str, Any] = {
             "id": new_id(),
             "email": address,
             "email_key": address.lower(),
@@ -94,12 +95,12 @@ class Accounts:
         try:
             async with self._database.transaction() as connection:
                 await connection.execute(insert(User).values(row))
-                credentials = await self._sessions.open(connection, row["id"], device)  # type: ignore[arg-type]
-                await self._links.issue(connection, row["id"], "verify", address)  # type: ignore[arg-type]
+                credentials = await self._sessions.open(connection, row["id"], device)
+                await self._links.issue(connection, row["id"], "verify", address)
                 await audit.note(connection, "registered", credentials.user_id, credentials.session_id, device)
         except IntegrityError as error:
             raise UserAlreadyExists("User already exists") from error
-        return Account(row["id"], address, row["name"], row["created_at"]), credentials  # type: ignore[arg-type]
+        return Account(row["id"], address, row["name"], row["created_at"]), credentials
 
     async def login(self, email: str, password: str, device: Device) -> tuple[Account, Credentials]:
         """Opens a session. Raises InvalidCredentials, TooManyAttempts, and AccountDisabled to who has the password.

@@ -71,11 +71,6 @@ class Keys:
         self._rotation = rotation or Rotation()
         self._keys: Sequence[_Key] = ()
 
-    @property
-    def lifetime_seconds(self) -> int:
-        """How long an access token is good."""
-        return self._lifetime
-
     async def load(self) -> None:
         """Reads the keys, making one if there is none. Raises cryptography's InvalidToken under a wrong secret."""
         async with self._locked() as connection:
