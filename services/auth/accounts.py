@@ -32,7 +32,7 @@ from services.kit.ids import new_id
 
 FORGET_TASK = "forget_user"
 """Deletes a user's data at one other service. Payload: user_id, service."""
-FORGET_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0, 3, 7, 60, 300))
+FORGET_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0, 2, 5, 60, 300))
 """Asked again for what was under way when it was first asked: an upload whose body took its time, a picture that
 a worker was storing. The last one comes after every deadline there is."""
 CONFIRM = "confirm"

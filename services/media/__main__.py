@@ -30,7 +30,7 @@ async def compose(config: Settings, url: str) -> server.Service:
     runner = tasks.TaskRunner(url)
 
     async def sweep(payload: tasks.Payload) -> None:
-        await gallery.sweep(payload["blob_id"])
+        await gallery.sweep(payload["blob_id"], keep_row=payload.get("keep_row", False))
 
     runner.task(SWEEP_TASK, sweep)
     runner.every("* * * * *", "sweep_pending", gallery.sweep_pending)

@@ -33,10 +33,13 @@ TYPES = ("user", "outfit", "generated")
 MAX_PAGE = 1000
 MAX_METADATA_CHARACTERS = 10_000
 SWEEP_TASK = "sweep_blob"
-"""Deletes a dead blob's bytes, then its row. Payload: blob_id."""
+"""Deletes a dead blob's bytes, then its row. Payload: blob_id, and keep_row while bytes may still be on their way."""
 
 # Longer than any upload takes, so that a pending blob older than this was left by a crash.
 _PENDING_FOR = timedelta(minutes=15)
+# When to look again for bytes that were on their way to the store as their account went: soon, for nothing of a user
+# may be left, and after every upload has ended.
+_SWEEP_UNFINISHED_AFTER = (timedelta(), timedelta(seconds=5), _PENDING_FOR)
 
 # Everything a stored picture's message shows, in one row of one query.
 StoredImage = Row[Any]
@@ -172,11 +175,20 @@ class Gallery:
     async def delete_all(self, user_id: str) -> None:
         """Deletes every image of a user. Safe to repeat."""
         async with self._database.transaction() as connection:
+            mine = col(Blob.user_id) == user_id
+            # Locked first: an image that is just being added is there before, or finds its blob dead.
+            locked = select(col(Blob.id), col(Blob.state)).where(mine).with_for_update()
+            blobs = (await connection.execute(locked)).all()
             await connection.execute(delete(Image).where(col(Image.user_id) == user_id))
-            blobs = await connection.execute(select(col(Blob.id)).where(col(Blob.user_id) == user_id))
-            await self._bury(connection, list(blobs.scalars()))
+            # What is still to be swept later says nothing of the user any more.
+            await connection.execute(update(Blob).where(mine).values(state="dead", user_id="", sha256=""))
+            for blob in blobs:
+                if blob.state == "pending":
+                    await self._sweep_unfinished(connection, blob.id)
+                else:
+                    await tasks.enqueue(connection, SWEEP_TASK, {"blob_id": blob.id})
 
-    async def sweep(self, blob_id: str) -> None:
+    async def sweep(self, blob_id: str, *, keep_row: bool = False) -> None:
         """Deletes a dead blob's bytes, then its row."""
         async with self._database.read() as connection:
             dead = select(Blob).where(col(Blob.id) == blob_id, col(Blob.state) == "dead")
@@ -184,8 +196,9 @@ class Gallery:
         if row is None:
             return
         await self._blobs.delete(row.location)
-        async with self._database.transaction() as connection:
-            await connection.execute(delete(Blob).where(col(Blob.id) == blob_id))
+        if not keep_row:
+            async with self._database.transaction() as connection:
+                await connection.execute(delete(Blob).where(col(Blob.id) == blob_id))
 
     async def sweep_pending(self) -> None:
         """Buries the blobs of uploads that a crash cut off."""
@@ -259,8 +272,7 @@ class Gallery:
         """Marks those blobs dead that no image shows, and has their bytes deleted."""
         if not blob_ids:
             return
-        locked = select(col(Blob.id), col(Blob.state)).where(col(Blob.id).in_(blob_ids)).with_for_update()
-        before = {row.id: row.state for row in await connection.execute(locked)}
+        await connection.execute(select(col(Blob.id)).where(col(Blob.id).in_(blob_ids)).with_for_update())
         statement = (
             update(Blob)
             .where(
@@ -272,9 +284,12 @@ class Gallery:
             .returning(col(Blob.id))
         )
         for blob_id in (await connection.execute(statement)).scalars():
-            # Bytes of a pending blob may still be on their way to the store.
-            delay = _PENDING_FOR if before[blob_id] == "pending" else None
-            await tasks.enqueue(connection, SWEEP_TASK, {"blob_id": blob_id}, delay=delay)
+            await tasks.enqueue(connection, SWEEP_TASK, {"blob_id": blob_id})
+
+    async def _sweep_unfinished(self, connection: AsyncConnection, blob_id: str) -> None:
+        for delay in _SWEEP_UNFINISHED_AFTER:
+            payload = {"blob_id": blob_id, "keep_row": delay < _PENDING_FOR}
+            await tasks.enqueue(connection, SWEEP_TASK, payload, delay=delay)
 
 
 async def _lock_live(connection: AsyncConnection, blob_id: str) -> bool:

@@ -56,6 +56,7 @@ class Queued:
 
     blob_id: str
     due: bool
+    keep_row: bool
 
 
 class Inspector:
@@ -65,8 +66,8 @@ class Inspector:
         self._database = database
 
     async def states(self, user_id: str) -> list[str]:
-        """The states of a user's blobs, oldest first."""
-        statement = text("SELECT state FROM blobs WHERE user_id = :user ORDER BY id")
+        """The states of the blobs of a user and of deleted ones, oldest first."""
+        statement = text("SELECT state FROM blobs WHERE user_id IN (:user, '') ORDER BY id")
         async with self._database.read() as connection:
             return list((await connection.execute(statement, {"user": user_id})).scalars())
 
@@ -77,21 +78,21 @@ class Inspector:
             return int((await connection.execute(statement, {"user": user_id})).scalar_one())
 
     async def queued(self, user_id: str) -> list[Queued]:
-        """Every sweep of a user's blobs that was asked for."""
+        """Every sweep of blobs of a user, or of deleted ones, that was asked for, the soonest first."""
         statement = text(
-            "SELECT blobs.id, execute_after <= now() AS due FROM pgqueuer"
+            "SELECT blobs.id, execute_after <= now() AS due, convert_from(payload, 'UTF8')::json AS payload FROM pgqueuer"
             " JOIN blobs ON blobs.id = convert_from(payload, 'UTF8')::json ->> 'blob_id'"
-            " WHERE entrypoint = :name AND user_id = :user"
+            " WHERE entrypoint = :name AND user_id IN (:user, '') ORDER BY execute_after"
         )
         async with self._database.read() as connection:
             rows = (await connection.execute(statement, {"name": SWEEP_TASK, "user": user_id})).all()
-        return [Queued(row.id, bool(row.due)) for row in rows]
+        return [Queued(row.id, bool(row.due), row.payload.get("keep_row", False)) for row in rows]
 
     async def work(self, gallery: Gallery, user_id: str, *, later: bool = False) -> None:
         """Does the sweeps that are due; with `later`, also those that are due some time."""
         for task in await self.queued(user_id):
             if later or task.due:
-                await gallery.sweep(task.blob_id)
+                await gallery.sweep(task.blob_id, keep_row=task.keep_row)
 
     async def pass_time(self, user_id: str) -> None:
         """Makes a user's blobs older than any upload takes."""
