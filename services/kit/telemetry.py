@@ -4,7 +4,11 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import Any
+
+import asyncpg
 
 log_context: ContextVar[dict[str, str]] = ContextVar("log_context", default={})  # noqa: B039 - never changed in place
 
@@ -31,6 +35,28 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
+        """The traceback, without the values that PostgreSQL quotes from rows and parameters."""
+        told = super().formatException(ei)
+        for error in _chain(ei[1]):
+            if isinstance(error, asyncpg.PostgresError):
+                # Class 22 is about the data itself, and says it in the message.
+                message = f"SQLSTATE {error.sqlstate}" if str(error.sqlstate)[:2] == "22" else str(error.args[0])
+                told = told.replace(str(error), message)
+        return told
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and all that it came of."""
+    seen: set[int] = set()
+    todo = [error]
+    while todo:
+        if (one := todo.pop()) is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
 
 
 def configure_logging(service: str, level: str) -> None:
