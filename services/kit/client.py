@@ -13,9 +13,11 @@ from google.rpc import error_details_pb2
 from grpc import StatusCode
 from grpc_status import rpc_status
 
+from services.kit import telemetry
 from services.kit.errors import ServiceError, Unavailable, error_info_of
 from services.kit.identity import KeyFetcher, ServiceTokens, UserTokens, keys_from_jwks
 from services.kit.revocation import RevokedFetcher, RevokedPage, RevokedSessions
+from services.kit.tracing import ClientTracing
 
 # Larger than any picture a service takes (5 MB) or makes.
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
@@ -63,7 +65,8 @@ def open_channel(address: str, idempotent: Iterable[str] = ()) -> grpc.aio.Chann
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
-    return grpc.aio.insecure_channel(address, options=options)
+    tracing = [ClientTracing(address)] if telemetry.exporting() else None
+    return grpc.aio.insecure_channel(address, options=options, interceptors=tracing)
 
 
 class Peer:

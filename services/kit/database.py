@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from services.kit import embedded
+from services.kit import embedded, telemetry, tracing
 from services.kit.errors import InvalidArgument, Unavailable
 from services.kit.settings import ServiceSettings
 
@@ -60,6 +60,8 @@ class Database:
         )
         # Asks nothing over the wire: a connection that its server has ended knows it.
         event.listen(self._engine.sync_engine, "checkout", _check_open)
+        if telemetry.exporting():
+            tracing.trace_statements(self._engine.sync_engine, make_url(url).database or "")
         # Reads of one statement need no BEGIN and ROLLBACK around them: two round trips less.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -128,6 +130,7 @@ def _translating() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
+        tracing.pool_timeouts.add(1)
         raise _away(error) from error
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None) or ""

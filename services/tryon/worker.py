@@ -59,4 +59,4 @@ async def compose(config: WorkerSettings, url: str) -> server.Service:
 
 
 if __name__ == "__main__":
-    server.main("tryon", WorkerSettings, compose, Path(__file__).parent)
+    server.main("tryon", WorkerSettings, compose, Path(__file__).parent, process="tryon-worker")
