@@ -3,14 +3,13 @@
 import json
 from urllib.parse import urlsplit
 
-# Envoy's own tags that hold a URL with its signature, or where and what the browser is.
-_REPLACED = {
+# What Envoy would tell by itself has URLs with their signatures, and where and what the browser is.
+_TAGS = {
     "http.url": "%PATH(NQ)%",
     "user_agent": "-",
     "peer.address": "-",
-}
-# The same in the semantic conventions' names.
-_ADDED = {
+    # By the semantic conventions:
+    "url.path": "%PATH(NQ)%",
     "http.request.method": "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)%",
     "http.response.status_code": "%RESPONSE_CODE%",
 }
@@ -33,7 +32,8 @@ def _tracing(percent: int) -> dict[str, object]:
     return {
         "random_sampling": {"value": percent},
         "spawn_upstream_span": True,
-        "custom_tags": [],
+        "operation": "%REQ(:METHOD)%",
+        "custom_tags": [{"tag": tag, "value": value} for tag, value in _TAGS.items()],
         "provider": {
             "name": "envoy.tracers.opentelemetry",
             "typed_config": {

@@ -36,9 +36,9 @@ class PeerError(ServiceError):
 
 
 def open_channel(address: str, idempotent: Iterable[str] = ()) -> grpc.aio.Channel:
-    """A channel to host:port. Methods named `package.Service/Method` in `idempotent` are tried up to four times.
+    """A channel to host:port, or to several copies of a service by their IP addresses, with commas between them.
 
-    Retries follow gRPC's own policy (gRFC A6): only on UNAVAILABLE, with growing, jittered pauses, inside the deadline.
+    Methods named `package.Service/Method` in `idempotent` are tried up to four times. Retries follow gRPC's own policy (gRFC A6): only on UNAVAILABLE, with growing, jittered pauses, inside the deadline.
     """
     names = [dict(zip(("service", "method"), name.split("/"), strict=True)) for name in idempotent]
     config = {
@@ -65,8 +65,9 @@ def open_channel(address: str, idempotent: Iterable[str] = ()) -> grpc.aio.Chann
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
+    target = f"ipv4:{address}" if "," in address else address
     tracing = [ClientTracing(address)] if telemetry.exporting() else None
-    return grpc.aio.insecure_channel(address, options=options, interceptors=tracing)
+    return grpc.aio.insecure_channel(target, options=options, interceptors=tracing)
 
 
 class Peer:

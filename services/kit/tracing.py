@@ -3,6 +3,7 @@
 Names are those of OpenTelemetry's semantic conventions for RPC and database clients.
 """
 
+import asyncio
 import re
 import secrets
 import time
@@ -22,7 +23,7 @@ from sqlalchemy.engine import Engine
 from services.kit.http import metadata_of
 from services.kit.telemetry import SECONDS, Attributes, meter, tracer
 
-_CODES = {code.value[0]: code.name for code in StatusCode}
+_CODES = {code.value[0]: code.name for code in StatusCode if code is not StatusCode.OK}
 # By gRPC's conventions a server has failed with these; the others are about what it was asked.
 _SERVER_FAULTS = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 
@@ -79,16 +80,23 @@ def _serving(method: str, context: Any) -> Iterator[None]:
     # Each RPC has a task of its own, and with it this context: it need not be put back.
     otel.attach(trace.set_span_in_context(current, parent))
     began = time.perf_counter()
-    code = ""
+    code = "OK"
     try:
         yield
-    except BaseException as error:
-        code = "CANCELLED" if not isinstance(error, Exception) else "UNKNOWN"
+    except asyncio.CancelledError:
+        code = "CANCELLED"
+        raise
+    except Exception:
+        code = _code(context) or "UNKNOWN"
         raise
     finally:
-        # An abort is an exception that says nothing of itself; what it set says more.
-        code = _CODES[context.code() or 0] if context.code() or not code else code
         _ended(current, _served, attributes, began, code, code in _SERVER_FAULTS)
+
+
+def _code(context: Any) -> str:
+    """What an RPC was aborted with: gRPC keeps it as it was given, an enum or a number."""
+    code = context.code()
+    return code.name if isinstance(code, StatusCode) else _CODES.get(code, "")
 
 
 class ClientTracing(grpc.aio.UnaryUnaryClientInterceptor):
@@ -98,8 +106,11 @@ class ClientTracing(grpc.aio.UnaryUnaryClientInterceptor):
     """
 
     def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        self._server: Attributes = {"rpc.system.name": "grpc", "server.address": host, "server.port": int(port)}
+        host, _, port = address.rpartition("/")[2].rpartition(":")
+        # Of several addresses nobody knows which one will be asked.
+        several: Attributes = {"server.address": address}
+        place = several if "," in address else {"server.address": host, "server.port": int(port)}
+        self._server: Attributes = {"rpc.system.name": "grpc", **place}
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         """Calls with the trace's context in the metadata."""

@@ -33,6 +33,7 @@ class Point:
     """One value of a metric."""
 
     service: str
+    instance: str
     metric: str
     unit: str
     kind: str
@@ -115,9 +116,8 @@ def _points(request: Any, resources: list[dict[str, Any]]) -> Iterator[Point]:
                 data = getattr(metric, kind)
                 for point in data.data_points:
                     monotonic = bool(getattr(data, "is_monotonic", False))
-                    yield Point(
-                        about["service.name"], metric.name, metric.unit, kind, _plain(point.attributes), monotonic
-                    )
+                    who = about["service.name"], about["service.instance.id"]
+                    yield Point(*who, metric.name, metric.unit, kind, _plain(point.attributes), monotonic)
 
 
 def _plain(attributes: Any) -> dict[str, Any]:
