@@ -16,6 +16,7 @@ from grpc_status import rpc_status
 from services.kit.errors import ServiceError, Unavailable, error_info_of
 from services.kit.identity import KeyFetcher, ServiceTokens, UserTokens, keys_from_jwks
 from services.kit.revocation import RevokedFetcher, RevokedPage, RevokedSessions
+from services.kit.tls import RenewedChannel, Tls
 
 # Larger than any picture a service takes (5 MB) or makes.
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
@@ -33,7 +34,7 @@ class PeerError(ServiceError):
         self.reason = info.reason or "PEER_ERROR"
 
 
-def open_channel(address: str, idempotent: Iterable[str] = ()) -> grpc.aio.Channel:
+def open_channel(address: str, idempotent: Iterable[str] = (), tls: Tls | None = None) -> grpc.aio.Channel:
     """A channel to host:port. Methods named `package.Service/Method` in `idempotent` are tried up to four times.
 
     Retries follow gRPC's own policy (gRFC A6): only on UNAVAILABLE, with growing, jittered pauses, inside the deadline.
@@ -63,7 +64,9 @@ def open_channel(address: str, idempotent: Iterable[str] = ()) -> grpc.aio.Chann
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
-    return grpc.aio.insecure_channel(address, options=options)
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=options)
+    return RenewedChannel(tls, lambda credentials: grpc.aio.secure_channel(address, credentials, options=options))
 
 
 class Peer:

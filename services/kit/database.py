@@ -20,7 +20,8 @@ from services.kit.settings import ServiceSettings
 log = logging.getLogger(__name__)
 
 # Long enough for a slow moment, short enough that a request fails before its caller's deadline.
-_STATEMENT_TIMEOUT_MS = 10_000
+_SERVER_SETTINGS = {"statement_timeout": "10000", "idle_in_transaction_session_timeout": "30000"}
+_DIALECT = "postgresql+asyncpg://"
 # character_not_in_repertoire, untranslatable_character: U+0000 as it is, or escaped in JSON.
 _UNSTORABLE = ("22021", "22P05")
 
@@ -37,19 +38,13 @@ class Database:
     def __init__(self, url: str, pool: int = 10) -> None:
         self.url = url
         self._engine: AsyncEngine = create_async_engine(
-            make_url(url).set(drivername="postgresql+asyncpg"),
+            _DIALECT,
+            async_creator=lambda: connect(url, **_SERVER_SETTINGS),
             pool_size=pool,
             max_overflow=0,
             pool_timeout=5,
             pool_recycle=1800,
             hide_parameters=True,  # errors are logged, and parameters are e-mails and secrets
-            connect_args={
-                "timeout": 5,
-                "server_settings": {
-                    "statement_timeout": str(_STATEMENT_TIMEOUT_MS),
-                    "idle_in_transaction_session_timeout": "30000",
-                },
-            },
         )
         # Reads of one statement need no BEGIN and ROLLBACK around them: two round trips less.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -114,10 +109,13 @@ def _refusing_zeros() -> Iterator[None]:
         raise
 
 
-async def connect(url: str) -> asyncpg.Connection:
-    """A connection of its own, outside the pool, for what lasts: listening and the task queue."""
+async def connect(url: str, **server_settings: str) -> asyncpg.Connection:
+    """A connection of its own, outside the pool, for what lasts: listening and the task queue.
+
+    The driver reads the URL as libpq does, with `sslmode`, `sslrootcert` and all.
+    """
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return await asyncpg.connect(plain, timeout=5)
+    return await asyncpg.connect(plain, timeout=5, server_settings=server_settings)
 
 
 def database_url(settings: ServiceSettings, name: str) -> str:
@@ -127,7 +125,7 @@ def database_url(settings: ServiceSettings, name: str) -> str:
 
 async def migrate(url: str, migrations: Path) -> None:
     """Brings the database to the newest revision. Several replicas may do so at once: one works, the others wait."""
-    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
+    engine = create_async_engine(_DIALECT, async_creator=lambda: connect(url))
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('drape.migrations'))"))
