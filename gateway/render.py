@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
-from gateway import pages, tracing
+from gateway import options, pages, tracing
 
 TEMPLATE = Path(__file__).parent / "envoy.yaml"
 
@@ -42,6 +42,13 @@ DEFAULTS = {
     # Where spans go, http://host:port; and of how many requests in a hundred.
     "OTEL_EXPORTER_OTLP_ENDPOINT": "",
     "TRACES_PERCENT": "100",
+    # envoyproxy/ratelimit, for limits of all gateways together. Empty: there is none.
+    "RATELIMIT_HOST": "",
+    "RATELIMIT_PORT": "8081",
+    # Where whoever probes and measures asks for /ready and /stats/prometheus, and gets nothing else. 0: nowhere.
+    "OPERATIONS_PORT": "0",
+    # Where `options.write_secrets` has put what it makes of TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE. Empty: no TLS.
+    "SDS_DIR": "",
 }
 
 
@@ -59,6 +66,7 @@ def render(environment: Mapping[str, str]) -> str:
     values["PUBLIC_URL"] = values["PUBLIC_URL"].rstrip("/")
     # An empty value adds no header.
     values["HSTS"] = "max-age=63072000; includeSubDomains" if values["PUBLIC_URL"].startswith("https://") else ""
+    values |= options.blocks(values)
     values["PAGES"] = ("\n" + 24 * " ").join(f"- {route}" for route in pages.routes(values["PUBLIC_URL"]))
     for name in ("AUTH", "MEDIA", "TRYON", "BILLING"):
         values[f"{name}_ENDPOINTS"] = _endpoints(values[f"{name}_HOST"], values[f"{name}_PORT"])

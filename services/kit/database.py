@@ -22,7 +22,8 @@ from services.kit.settings import ServiceSettings
 log = logging.getLogger(__name__)
 
 # Long enough for a slow moment, short enough that a request fails before its caller's deadline.
-_STATEMENT_TIMEOUT_MS = 10_000
+_SERVER_SETTINGS = {"statement_timeout": "10000", "idle_in_transaction_session_timeout": "30000"}
+_DIALECT = "postgresql+asyncpg://"
 # character_not_in_repertoire, untranslatable_character: U+0000 as it is, or escaped in JSON.
 _UNSTORABLE = ("22021", "22P05")
 # Classes of SQLSTATE that say nothing about the statement: connection lost, out of resources, stopped by the
@@ -50,7 +51,7 @@ class Database:
         """`pool` connections at most, for each of which a request waits `patience` seconds at most."""
         self.url = url
         self._engine: AsyncEngine = create_async_engine(
-            "postgresql+asyncpg://",
+            _DIALECT,
             async_creator=self._connect,
             pool_size=pool,
             max_overflow=0,
@@ -83,12 +84,8 @@ class Database:
                 yield connection
 
     async def _connect(self) -> asyncpg.Connection:
-        limits = {
-            "statement_timeout": str(_STATEMENT_TIMEOUT_MS),
-            "idle_in_transaction_session_timeout": "30000",
-        }
         try:
-            return await connect(self.url, server_settings=limits)
+            return await connect(self.url, **_SERVER_SETTINGS)
         except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             raise _away(error) from error
 
@@ -155,10 +152,13 @@ def _check_open(connection: Any, _record: object, _proxy: object) -> None:
         raise DisconnectionError
 
 
-async def connect(url: str, **options: Any) -> asyncpg.Connection:
-    """A connection of its own, outside the pool, for what lasts: listening and the task queue."""
+async def connect(url: str, **server_settings: str) -> asyncpg.Connection:
+    """A connection of its own, outside the pool, for what lasts: listening and the task queue.
+
+    The driver reads the URL as libpq does, with `sslmode`, `sslrootcert` and all.
+    """
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return await asyncpg.connect(plain, timeout=5, **options)
+    return await asyncpg.connect(plain, timeout=5, server_settings=server_settings)
 
 
 def database_url(settings: ServiceSettings, name: str) -> str:
@@ -168,7 +168,7 @@ def database_url(settings: ServiceSettings, name: str) -> str:
 
 async def migrate(url: str, migrations: Path) -> None:
     """Brings the database to the newest revision. Several replicas may do so at once: one works, the others wait."""
-    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
+    engine = create_async_engine(_DIALECT, async_creator=lambda: connect(url))
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('drape.migrations'))"))

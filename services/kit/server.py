@@ -21,9 +21,13 @@ from services.kit.client import MAX_MESSAGE_BYTES
 from services.kit.identity import ServiceTokens, UserTokens
 from services.kit.rpc import OPEN_SERVICES, Access, RpcInterceptor
 from services.kit.settings import ServiceSettings
+from services.kit.tls import Tls
 from services.kit.tracing import ServerTracing
 
 log = logging.getLogger(__name__)
+
+LIVENESS = "liveness"
+"""What health checks ask for to learn whether the process is alive: it is, even while its database is away."""
 
 
 @dataclass
@@ -43,6 +47,10 @@ class Service:
     ready: Callable[[], Awaitable[None]] | None = None
     """Raises while the service cannot work, for its health check."""
     close: Callable[[], Awaitable[None]] | None = None
+    tls: Tls | None = None
+    """With it, only those who show a certificate of the same authority may speak to the service."""
+    health_listen: str = ""
+    """Where health checks are answered without TLS too, and nothing else."""
 
 
 async def start(service: Service) -> tuple[grpc.aio.Server, health.aio.HealthServicer, int]:
@@ -61,11 +69,23 @@ async def start(service: Service) -> tuple[grpc.aio.Server, health.aio.HealthSer
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     reflection.enable_server_reflection([*names, *OPEN_SERVICES], server)
-    port = server.add_insecure_port(service.listen)
+    if service.tls:
+        port = server.add_secure_port(service.listen, service.tls.server_credentials())
+    else:
+        port = server.add_insecure_port(service.listen)
     await server.start()
-    for name in ("", *names):
+    for name in ("", LIVENESS, *names):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     return server, checks, port
+
+
+async def start_probes(listen: str, checks: health.aio.HealthServicer) -> tuple[grpc.aio.Server, int]:
+    """Starts the server of health checks; the port is the one that was bound. Raises RuntimeError when none can be."""
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    port = server.add_insecure_port(listen)
+    await server.start()
+    return server, port
 
 
 async def serve(service: Service) -> None:
@@ -77,6 +97,7 @@ async def serve(service: Service) -> None:
     if service.ready:
         await service.ready()
     server, checks, port = await start(service)
+    probes = (await start_probes(service.health_listen, checks))[0] if service.health_listen else None
     log.info("serving", extra={"port": port})
     tasks = [asyncio.ensure_future(run(stop)) for run in (*service.background, service.users.watch)]
     health_task = asyncio.create_task(_watch_health(service, checks, stop))
@@ -95,6 +116,8 @@ async def serve(service: Service) -> None:
         os._exit(1)
     if service.close:
         await service.close()
+    if probes:
+        await probes.stop(None)
     await _tell_the_rest()
     for task in failed:
         task.result()

@@ -107,10 +107,9 @@ class ClientTracing(grpc.aio.UnaryUnaryClientInterceptor):
 
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition("/")[2].rpartition(":")
-        # Of several addresses nobody knows which one will be asked.
-        several: Attributes = {"server.address": address}
-        place = several if "," in address else {"server.address": host, "server.port": int(port)}
-        self._server: Attributes = {"rpc.system.name": "grpc", **place}
+        self._server: Attributes = {"rpc.system.name": "grpc", "server.address": host, "server.port": int(port)}
+        if "," in address:  # of several nobody knows which one will be asked
+            self._server = {"rpc.system.name": "grpc", "server.address": address}
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         """Calls with the trace's context in the metadata."""

@@ -18,8 +18,8 @@ async def compose(config: WorkerSettings, url: str) -> server.Service:
     """Puts the worker's side together. Its server answers health checks only."""
     db = database.Database(url, config.database_pool)
     tokens = ServiceTokens("tryon", config.service_private_key.get_secret_value(), config.service_public_keys)
-    media = Media(config.media_address, tokens)
-    billing = Billing(config.billing_address, tokens)
+    media = Media(config.media_address, tokens, config.tls)
+    billing = Billing(config.billing_address, tokens, config.tls)
     engines = build_chain(config, db)
     jobs = Jobs(db)
     saga = Saga(db, jobs, media, billing, engines, config.max_attempts)
@@ -34,7 +34,7 @@ async def compose(config: WorkerSettings, url: str) -> server.Service:
     runner.task(WORK_TASK, work)
     runner.every("* * * * *", "sweep_jobs", saga.sweep)
     warming = asyncio.create_task(engines.prepare())
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD])
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD], config.tls)
 
     async def close() -> None:
         warming.cancel()
@@ -47,6 +47,8 @@ async def compose(config: WorkerSettings, url: str) -> server.Service:
     return server.Service(
         name="tryon-worker",
         listen=config.listen,
+        health_listen=config.health_listen,
+        tls=config.tls,
         drain_seconds=config.drain_seconds,
         access=Access(),
         users=UserTokens(client.fetch_keys(auth), config.token_issuer),

@@ -121,3 +121,14 @@ async def test_a_database_that_does_not_answer_is_not_ready(database: Database, 
     nowhere = Database(f"postgresql://kit@/kit?host={tmp_path}")
     with pytest.raises(DatabaseAway):
         await nowhere.ready()
+
+
+async def test_a_url_may_say_how_the_connection_is_to_be_secured(database_url: Callable[[str], str]) -> None:
+    url = database_url("kit_secured") + "&sslmode=prefer&application_name=secured"
+    db = Database(url, pool=1)
+    await db.ready()
+    async with db.read() as connection:
+        assert (await connection.execute(text("SHOW application_name"))).scalar() == "secured"
+        assert (await connection.execute(text("SHOW statement_timeout"))).scalar() == "10s"
+    await db.close()
+    await migrate(url, MIGRATIONS)
