@@ -15,7 +15,7 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.kit import database, settings, tasks
+from services.kit import database, failpoints, settings, tasks
 from services.kit.client import MAX_MESSAGE_BYTES
 from services.kit.identity import ServiceTokens, UserTokens
 from services.kit.rpc import OPEN_SERVICES, Access, RpcInterceptor
@@ -121,6 +121,7 @@ def main(
     """Runs a service from its settings: migrates its database, then serves. `migrate` as argument only migrates."""
     config = settings.load(kind)
     configure_logging(name, config.log_level)
+    failpoints.choose(config.drape_failpoint)
     uvloop.run(_main(name, config, compose, folder / "migrations"))
 
 
