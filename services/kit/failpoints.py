@@ -1,6 +1,7 @@
 """Places at which a process can be told to die, so that a test can prove that nothing is lost when it does.
 
-`DRAPE_FAILPOINT=store.before` in the environment kills the process, as kill -9 would, when it first comes there.
+`DRAPE_FAILPOINT=store.before` in the environment kills the process, as kill -9 would, when it first comes there;
+`store.before:stop` stops it as SIGSTOP does, until somebody lets it go on.
 """
 
 import os
@@ -9,6 +10,7 @@ from types import TracebackType
 
 _steps: dict[str, "Step"] = {}
 _chosen = ""
+_how = signal.SIGKILL
 
 
 class Step:
@@ -39,14 +41,15 @@ def names() -> list[str]:
     return [f"{step}.{side}" for step in _steps for side in ("before", "after")]
 
 
-def choose(name: str) -> None:
-    """Has the process die at this failpoint; an empty name is none. Raises ValueError when it does not exist."""
-    global _chosen
+def choose(setting: str) -> None:
+    """Has the process die or stop at a failpoint; empty is none. Raises ValueError when there is no such failpoint."""
+    global _chosen, _how
+    name, _, how = setting.partition(":")
     if name and name not in names():
         raise ValueError(f"DRAPE_FAILPOINT names {name}, which is none of {', '.join(names())}")
-    _chosen = name
+    _chosen, _how = name, signal.SIGSTOP if how == "stop" else signal.SIGKILL
 
 
 def _reach(place: str) -> None:
     if place == _chosen:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), _how)

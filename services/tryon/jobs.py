@@ -19,6 +19,7 @@ from services.kit.database import Database
 from services.kit.failpoints import Step
 from services.tryon import line
 from services.tryon.errors import InvalidPageToken, JobNotFound
+from services.tryon.metrics import QueueState
 from services.tryon.models import Job
 
 log = logging.getLogger(__name__)
@@ -156,6 +157,18 @@ class Jobs:
         statement = select(func.count()).select_from(Job).where(col(Job.state).not_in(FINISHED))
         async with self._database.read() as connection:
             return (await connection.execute(statement)).scalar_one()
+
+    async def queue_state(self) -> QueueState:
+        """How many jobs wait and are worked on, and for how long the first of them has waited."""
+        waiting = col(Job.state).in_(("created", "held"))
+        statement = select(
+            func.count().filter(waiting),
+            func.count().filter(col(Job.state).in_(("running", "stored"))),
+            func.extract("epoch", func.now() - func.min(col(Job.created_at)).filter(waiting)),
+        ).where(col(Job.state).not_in(FINISHED))
+        async with self._database.read() as connection:
+            count, running, oldest = (await connection.execute(statement)).one()
+        return QueueState(count, running, float(oldest or 0))
 
     async def position(self, job: JobRow) -> int:
         """How many jobs that wait as it does come before it."""

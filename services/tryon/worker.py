@@ -11,6 +11,7 @@ from services.kit.telemetry import log_context
 from services.tryon.engines.build import build_chain, limits_of
 from services.tryon.jobs import Jobs
 from services.tryon.line import WORK_TASK
+from services.tryon.metrics import QueueGauges
 from services.tryon.peers import Billing, Media
 from services.tryon.saga import Saga
 from services.tryon.settings import WorkerSettings
@@ -56,7 +57,7 @@ async def compose(config: WorkerSettings, url: str) -> server.Service:
         users=UserTokens(client.fetch_keys(auth), config.token_issuer),
         tokens=tokens,
         register=lambda _: (),
-        background=(runner.run, jobs.listen),
+        background=(runner.run, jobs.listen, QueueGauges(jobs.queue_state).run),
         ready=db.ready,
         close=close,
     )

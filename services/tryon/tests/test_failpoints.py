@@ -43,7 +43,9 @@ def test_every_commit_and_remote_call_is_a_step(file: Path) -> None:
 
 
 def test_the_rule_sees_what_it_looks_for() -> None:
-    source = "async def f(self):\n    await self._media.read()\n    async with _READ:\n        await self._media.read()\n"
+    source = (
+        "async def f(self):\n    await self._media.read()\n    async with _READ:\n        await self._media.read()\n"
+    )
     assert list(_unguarded(ast.parse(source))) == ["line 2: _media.read"]
     source = "async def f(self):\n    async with self._database.transaction():\n        pass\n"
     assert list(_unguarded(ast.parse(source))) == ["line 2: a transaction"]

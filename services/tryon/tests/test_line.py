@@ -12,6 +12,7 @@ from services.kit.database import Database, migrate
 from services.kit.ids import new_id
 from services.tryon.jobs import JobRow
 from services.tryon.line import WORK_TASK
+from services.tryon.metrics import QueueState
 from services.tryon.models import Job
 from services.tryon.tests.conftest import MIGRATIONS
 from services.tryon.tests.fakes import CHANGE
@@ -149,3 +150,16 @@ async def test_the_task_of_a_job_is_the_one_that_workers_know(shop: Shop, user: 
     async with shop.database.read() as connection:
         names = (await connection.execute(text("SELECT DISTINCT entrypoint FROM pgqueuer"))).scalars().all()
     assert list(names) == [WORK_TASK]
+
+
+async def test_the_queues_length_and_oldest_age_are_told(shop: Shop, user: str, stranger: str) -> None:
+    assert await shop.jobs.queue_state() == QueueState(0, 0, 0)
+    old, _ = await begin(shop, user), await begin(shop, stranger)
+    await shop.pass_time(old.id, 60)
+    before = await shop.jobs.queue_state()
+    assert (before.waiting, before.running) == (2, 0)
+    assert before.oldest_seconds >= 60
+    await work_on_next(shop)
+    after = await shop.jobs.queue_state()
+    assert (after.waiting, after.running) == (1, 1)
+    assert after.oldest_seconds < before.oldest_seconds
