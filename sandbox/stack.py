@@ -183,6 +183,8 @@ class Stack:
         result["billing"]["STRIPE_API_BASE"] = f"http://127.0.0.1:{self.ports['stripe']}"
         result["auth"]["SMTP_URL"] = os.environ.get("SMTP_URL", f"smtp://127.0.0.1:{self.ports['smtp']}")
         result["mail"] = base | {"SMTP_PORT": str(self.ports["smtp"]), "MAIL_PORT": str(self.ports["mail"])}
+        if "ENGINES" in os.environ:
+            result["tryon"]["ENGINES"] = os.environ["ENGINES"]
         result["worker"] = result["tryon"] | {"LISTEN": f"127.0.0.1:{self.ports['worker']}"} | _engines()
         result["stripe"] = base | self._stripe(values)
         result["gateway"] = base | self._gateway()

@@ -16,7 +16,7 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.kit import database, settings, tasks, telemetry
+from services.kit import database, failpoints, settings, tasks, telemetry
 from services.kit.client import MAX_MESSAGE_BYTES
 from services.kit.identity import ServiceTokens, UserTokens
 from services.kit.rpc import OPEN_SERVICES, Access, RpcInterceptor
@@ -162,6 +162,7 @@ def main(
     config = settings.load(kind)
     telemetry.configure_logging(process or name, config.log_level)
     telemetry.start_exporting(process or name)
+    failpoints.choose(config.drape_failpoint)
     uvloop.run(_main(name, config, compose, folder / "migrations"))
 
 

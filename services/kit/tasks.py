@@ -35,7 +35,7 @@ Handler = Callable[[Payload], Awaitable[None]]
 
 # A dead worker's task is taken over when its heartbeat is that old and somebody looks: within ten seconds.
 HEARTBEAT_TIMEOUT = timedelta(seconds=6)
-_LOOK_EVERY = timedelta(seconds=2)
+LOOK_EVERY = timedelta(seconds=2)
 _FIRST_PAUSE = timedelta(milliseconds=500)
 _LONGEST_PAUSE = timedelta(minutes=1)
 
@@ -127,7 +127,7 @@ class TaskRunner:
             queue.sm.schedule(name, cron, clean_old=True)(_ticked(name, tick))
         try:
             await queue.run(
-                dequeue_timeout=_LOOK_EVERY,
+                dequeue_timeout=LOOK_EVERY,
                 batch_size=max(1, self._concurrency // 2),
                 max_concurrent_tasks=max(2, self._concurrency),
                 heartbeat_timeout=HEARTBEAT_TIMEOUT,
