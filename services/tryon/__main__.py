@@ -54,7 +54,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         users=client.user_tokens(auth, tokens, config.token_issuer),
         tokens=tokens,
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],
-        background=(jobs.listen,),
+        alongside=(jobs.listen,),
         ready=db.ready,
         close=close,
     )

@@ -59,7 +59,8 @@ async def compose(config: WorkerSettings, url: str) -> server.Service:
         users=UserTokens(client.fetch_keys(auth), config.token_issuer),
         tokens=tokens,
         register=lambda _: (),
-        background=(runner.run, jobs.listen, QueueGauges(jobs.queue_state).run),
+        background=(runner.run, QueueGauges(jobs.queue_state).run),
+        alongside=(jobs.listen,),
         ready=db.ready,
         close=close,
     )

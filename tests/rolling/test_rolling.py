@@ -21,7 +21,9 @@ THINK = 0.3
 FEW = {"DATABASE_POOL": "4"}
 SETTINGS = {
     "auth": {"BCRYPT_COST": "4", "THROTTLE": "off"},
-    "worker": {"LOCAL_THREADS": "1"},
+    # As where it runs: longer than a request waits for its picture.
+    "tryon": {"DRAIN_SECONDS": "65"},
+    "worker": {"DRAIN_SECONDS": "65", "LOCAL_THREADS": "1"},
     "gateway": {"RATE_LIMIT": "off"},
 }
 KINDS = (*SERVICES, "worker")

@@ -71,9 +71,8 @@ def _named(path: Path, call: ast.Call) -> Iterator[tuple[str, str]]:
     given = {keyword.arg: keyword.value for keyword in call.keywords}
     name = call.args[0] if call.args else given["name"]
     if isinstance(name, ast.Constant):
-        texts = [node.value for node in (*call.args[1:], *given.values()) if isinstance(node, ast.Constant)]
-        unit = given["unit"].value if isinstance(given.get("unit"), ast.Constant) else texts[0]  # type: ignore[union-attr]
-        yield str(name.value), str(unit)
+        texts = [node.value for node in (given.get("unit"), *call.args[1:]) if isinstance(node, ast.Constant)]
+        yield str(name.value), str(texts[0])
 
 
 def _told(day: Day) -> dict[str, set[str]]:
