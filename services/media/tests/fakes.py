@@ -80,7 +80,8 @@ class Inspector:
     async def queued(self, user_id: str) -> list[Queued]:
         """Every sweep of blobs of a user, or of deleted ones, that was asked for, the soonest first."""
         statement = text(
-            "SELECT blobs.id, execute_after <= now() AS due, convert_from(payload, 'UTF8')::json AS payload FROM pgqueuer"
+            "SELECT blobs.id, execute_after <= now() AS due, convert_from(payload, 'UTF8')::json AS payload"
+            " FROM pgqueuer"
             " JOIN blobs ON blobs.id = convert_from(payload, 'UTF8')::json ->> 'blob_id'"
             " WHERE entrypoint = :name AND user_id IN (:user, '') ORDER BY execute_after"
         )
