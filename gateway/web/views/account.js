@@ -25,12 +25,23 @@ function profile() {
     field("E-mail", { name: "email", type: "email", autocomplete: "email", autocapitalize: "none", value: email }),
     current,
   ]);
+  form.append(confirmation());
   // Asked for only when it is needed.
   form.addEventListener("input", () => {
     const changed = new FormData(form).get("email") !== email;
     current.hidden = !changed;
   });
   return form;
+}
+
+/** For who has lost the mail with the link. */
+function confirmation() {
+  const alert = alertBox();
+  const again = h("button", { type: "button", class: "quiet" }, "Mail the link that confirms my address again");
+  again.addEventListener("click", () =>
+    doing(again, alert, async () => note((await api("POST", "/api/auth/email/resend", {})).message)),
+  );
+  return h("div", {}, again, alert.element);
 }
 
 function password() {
