@@ -8,8 +8,8 @@ import { sessions } from "./sessions.js";
 
 /** @returns {{title: string, element: HTMLElement}} */
 export function account() {
-  const element = h("div", { class: "page narrow" }, h("h1", {}, "Account"), profile(), password(), sessions(), leaving());
-  return { title: "Account", element };
+  const parts = [profile(), confirmation(), password(), sessions(), leaving()];
+  return { title: "Account", element: h("div", { class: "page narrow" }, h("h1", {}, "Account"), parts) };
 }
 
 function profile() {
@@ -25,7 +25,6 @@ function profile() {
     field("E-mail", { name: "email", type: "email", autocomplete: "email", autocapitalize: "none", value: email }),
     current,
   ]);
-  form.append(confirmation());
   // Asked for only when it is needed.
   form.addEventListener("input", () => {
     const changed = new FormData(form).get("email") !== email;
