@@ -36,6 +36,7 @@ FORGET_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0, 2, 5, 60, 300
 """Asked again for what was under way when it was first asked: an upload whose body took its time, a picture that
 a worker was storing. The last one comes after every deadline there is."""
 CONFIRM = "confirm"
+REGISTER = "register"
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,11 @@ class Accounts:
     async def register(
         self, email: str, password: str, name: str | None, device: Device
     ) -> tuple[Account, Credentials]:
-        """Opens an account and a session. Raises InvalidEmail, InvalidPassword, UserAlreadyExists."""
+        """Opens an account and a session. Raises InvalidEmail, InvalidPassword, UserAlreadyExists, TooManyAttempts."""
         address = checked_email(email)
         check_new_password(password)
+        # Each account comes with credits, and each try tells whether an address is taken: not by the thousand.
+        await self._throttle.count(REGISTER, address=device.address)
         row: dict[str, Any] = {
             "id": new_id(),
             "email": address,
