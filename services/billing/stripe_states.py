@@ -39,6 +39,8 @@ class InvoiceState:
     status: str
     attempted: bool
     amount: int
+    """What is paid for it, beside what the customer's balance pays."""
+    total: int
     currency: str
     subscription_id: str | None
     payment_id: str | None
@@ -95,6 +97,7 @@ def read_invoice(found: Any, fallback_id: str = "") -> InvoiceState:
         status=found.status or "",
         attempted=bool(found.attempted),
         amount=found.amount_paid if found.status == "paid" else found.amount_due,
+        total=found.total,
         currency=found.currency,
         subscription_id=_id(details.subscription) if details else None,
         payment_id=_payment_of(found),
