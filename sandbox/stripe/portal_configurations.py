@@ -122,7 +122,7 @@ def _set(sandbox: Sandbox, configuration: Object, params: dict[str, Any]) -> Non
     configuration["business_profile"] |= params.get("business_profile", {})
     configuration["metadata"] = merged_metadata(configuration["metadata"], params.get("metadata"))
     for name, given in params.get("features", {}).items():
-        configuration["features"][name] |= {key: value or None if value == "" else value for key, value in given.items()}
+        configuration["features"][name] |= {key: None if value == "" else value for key, value in given.items()}
     changes = configuration["features"]["subscription_update"]
     if changes["enabled"] and not (changes["products"] and changes["default_allowed_updates"]):
         raise InvalidRequest(

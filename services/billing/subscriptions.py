@@ -13,11 +13,11 @@ from sqlmodel import col
 
 from services.billing.account import LockedAccount
 from services.billing.catalog import Catalog
-from services.billing.checkout import revoked_credits
 from services.billing.ledger import Ledger
 from services.billing.mirror import Mirror
 from services.billing.models import Checkout, Invoice, Subscription
 from services.billing.payments import Payments
+from services.billing.sales import revoked_credits
 from services.billing.stripe_states import InvoiceState, SubscriptionState
 from services.kit import tasks
 from services.kit.database import Database
@@ -29,7 +29,7 @@ END_TASK = "end_subscription"
 # A renewal's invoice may be paid some days late; the credits of the month before last until then.
 _GRACE = timedelta(days=3)
 # While Stripe still tries to collect a renewal the plan stays; its credits come only with the payment.
-_ENTITLED = ("active", "trialing", "past_due")
+ENTITLED = ("active", "trialing", "past_due")
 _ENDED = ("canceled", "incomplete_expired")
 _STATUS = {"paid": "completed", "void": "failed", "uncollectible": "failed"}
 
@@ -162,7 +162,7 @@ class Subscriptions:
     async def _plan(self, connection: AsyncConnection, user_id: str) -> str:
         """The dearest plan that one of the user's subscriptions entitles to."""
         statement = select(col(Subscription.plan)).where(
-            col(Subscription.user_id) == user_id, col(Subscription.status).in_(_ENTITLED)
+            col(Subscription.user_id) == user_id, col(Subscription.status).in_(ENTITLED)
         )
         plans = (await connection.execute(statement)).scalars().all()
         known = [plan for plan in plans if plan in self._catalog.plans]

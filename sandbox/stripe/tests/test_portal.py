@@ -86,7 +86,8 @@ async def test_a_change_to_less_can_wait_for_the_end_of_the_period(stack: Stack)
 
 
 async def test_what_is_not_enabled_is_refused(stack: Stack) -> None:
-    await stack.client.v1.billing_portal.configurations.create_async({"features": {"invoice_history": {"enabled": True}}})
+    invoices_only: Any = {"features": {"invoice_history": {"enabled": True}}}
+    await stack.client.v1.billing_portal.configurations.create_async(invoices_only)
     subscription = await subscribe(stack, await new_price(stack, 900))
     url = await opened(stack, str(subscription.customer))
     for action in ("cancel", "change"):
