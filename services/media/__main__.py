@@ -34,7 +34,7 @@ async def compose(config: Settings, url: str) -> server.Service:
 
     runner.task(SWEEP_TASK, sweep)
     runner.every("* * * * *", "sweep_pending", gallery.sweep_pending)
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD])
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
 
     async def close() -> None:
         await auth.close()
@@ -48,6 +48,8 @@ async def compose(config: Settings, url: str) -> server.Service:
     return server.Service(
         name="media",
         listen=config.listen,
+        health_listen=config.health_listen,
+        tls=config.tls,
         drain_seconds=config.drain_seconds,
         access=Access(public=servicer.PUBLIC, internal=servicer.INTERNAL | user_data.INTERNAL),
         users=client.user_tokens(auth, tokens, config.token_issuer),
