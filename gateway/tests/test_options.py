@@ -16,9 +16,9 @@ from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
 from gateway import drain, options
 from gateway.render import render
 from gateway.tests.envoys import DESCRIPTORS, NO_TLS, Gateway, Recorder, recording, running, validate
-from gateway.tests.polling import until
 from services.kit.tests.authority import Authority
 from services.kit.tls import Tls
+from tests.e2e.polling import until
 
 LOGIN = "/drape.auth.v1.AuthService/Login"
 BY_NAME = {f"{name}_HOST": "localhost" for name in ("AUTH", "MEDIA", "TRYON", "BILLING")}
@@ -47,7 +47,7 @@ def test_services_are_reached_over_mutual_tls(authority: Authority, tmp_path: Pa
         recording(service.server_credentials()) as (recorder, port),
         running(port, RATE_LIMIT="off", **BY_NAME, **sds) as gateway,
     ):
-        until(lambda: _log_in(gateway) != 503, "the gateway has found its services")
+        until("the gateway has found its services", lambda: _log_in(gateway) != 503)
         assert LOGIN in recorder.called
 
 
@@ -65,7 +65,7 @@ def test_a_service_that_cannot_prove_its_name_is_not_spoken_to(
         recording(service.server_credentials()) as (recorder, port),
         running(port, RATE_LIMIT="off", **BY_NAME, **sds) as gateway,
     ):
-        until(lambda: _stat(gateway, f"cluster.auth.ssl.{count}") > 0, "the service has been looked at")
+        until("the service has been looked at", lambda: _stat(gateway, f"cluster.auth.ssl.{count}") > 0)
         assert _log_in(gateway) == 503
         assert not recorder.called
 
@@ -76,13 +76,13 @@ def test_the_gateway_uses_a_renewed_certificate_without_a_restart(authority: Aut
     with ExitStack() as stack:
         with recording(service.server_credentials()) as (_, port):
             gateway = stack.enter_context(running(port, RATE_LIMIT="off", **BY_NAME, **sds))
-            until(lambda: _log_in(gateway) != 503, "the gateway has found its services")
+            until("the gateway has found its services", lambda: _log_in(gateway) != 503)
         # The service comes back with a certificate of another authority, and knows no other.
         successor = Authority("successor")
         _replace(successor, tmp_path / "gateway")
         renewed = successor.issue(tmp_path / "service", "localhost")
         with recording(renewed.server_credentials(), port) as (recorder, _):
-            until(lambda: _log_in(gateway) != 503, "the gateway has found it again")
+            until("the gateway has found it again", lambda: _log_in(gateway) != 503)
             assert LOGIN in recorder.called
 
 
@@ -133,8 +133,8 @@ def test_limits_of_all_gateways_together_are_refused_in_the_one_shape(recorded: 
     with counting(free=2) as (counter, port):
         limits = {"RATELIMIT_HOST": "127.0.0.1", "RATELIMIT_PORT": str(port)}
         with running(recorded[1], **limits) as one, running(recorded[1], **limits) as other:
-            until(lambda: one.ask("GET", "/health").status_code == 200, "healthy")
-            until(lambda: other.ask("GET", "/health").status_code == 200, "healthy")
+            until("healthy", lambda: one.ask("GET", "/health").status_code == 200)
+            until("healthy", lambda: other.ask("GET", "/health").status_code == 200)
             assert not counter.seen, "a health check is no client"
             answers = [gateway.ask("GET", "/api/billing/pricing") for gateway in (one, other, one)]
             assert [answer.status_code == 429 for answer in answers] == [False, False, True]
@@ -147,7 +147,7 @@ def test_limits_of_all_gateways_together_are_refused_in_the_one_shape(recorded: 
 
 def test_without_the_service_that_counts_requests_pass(recorded: tuple[Recorder, int]) -> None:
     with running(recorded[1], RATELIMIT_HOST="127.0.0.1", RATELIMIT_PORT="1") as gateway:
-        until(lambda: gateway.ask("GET", "/health").status_code == 200, "healthy")
+        until("healthy", lambda: gateway.ask("GET", "/health").status_code == 200)
         assert gateway.ask("GET", "/api/billing/pricing").status_code != 429
 
 
@@ -174,12 +174,12 @@ def test_probes_learn_whether_the_gateway_is_ready_and_nothing_else(
 
 def test_draining_waits_for_the_request_under_way(recorded: tuple[Recorder, int]) -> None:
     with running(recorded[1], RATE_LIMIT="off") as gateway:
-        until(lambda: gateway.ask("GET", "/health").status_code == 200, "healthy")
+        until("healthy", lambda: gateway.ask("GET", "/health").status_code == 200)
         port = int(gateway.url.rsplit(":", 1)[1])
         with socket.create_connection(("127.0.0.1", port)) as half_sent:
             half_sent.sendall(b"POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n")
             half_sent.sendall(b"content-type: application/json\r\n\r\n{")
-            until(lambda: drain.active(gateway.admin) == 1, "the request is under way")
+            until("the request is under way", lambda: drain.active(gateway.admin) == 1)
             assert not drain.drain(gateway.admin, notice=0, longest=0.5)
             ended: list[bool] = []
             waiting = threading.Thread(target=lambda: ended.append(drain.drain(gateway.admin, notice=0)))
