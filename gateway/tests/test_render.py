@@ -82,7 +82,7 @@ def test_without_a_place_for_them_there_are_no_spans() -> None:
 
 @pytest.mark.parametrize("evil", ["collector:4317", "https://collector:4317", "http://"])
 def test_spans_go_to_a_collector_beside_the_gateway(evil: str) -> None:
-    with pytest.raises(ValueError, match="^OTEL_EXPORTER_OTLP_ENDPOINT must be"):
+    with pytest.raises(ValueError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT must be"):
         render({"OTEL_EXPORTER_OTLP_ENDPOINT": evil})
 
 

@@ -11,6 +11,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from gateway.tests.envoys import Gateway, running
 
 TRIES = 4
+ENVOYS_OWN = {"x-envoy-retry-on": "5xx", "x-envoy-retry-grpc-on": "unavailable"}
 KEY = {"idempotency-key": "one"}
 
 
@@ -56,7 +57,7 @@ def unwilling() -> Iterator[tuple[Unwilling, Gateway]]:
     [
         ("GET", "/api/billing/pricing", {}, "GetPricing", TRIES),
         ("POST", "/api/auth/login", {}, "Login", 1),
-        ("POST", "/api/auth/register", {"x-envoy-retry-on": "5xx", "x-envoy-retry-grpc-on": "unavailable"}, "Register", 1),
+        ("POST", "/api/auth/register", ENVOYS_OWN, "Register", 1),
         ("POST", "/api/tryon/jobs", KEY, "CreateJob", TRIES),
         ("POST", "/api/tryon/generate", {}, "Generate", 1),
         ("POST", "/api/auth/password/forgot", KEY, "ForgotPassword", 1),
