@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlmodel import SQLModel, col
 
+from services.billing import metrics
 from services.billing.checkout import Checkouts
 from services.billing.models import Checkout, Invoice, Subscription
 from services.billing.payments import Payments
@@ -42,6 +43,7 @@ class Reconciliation:
         since = (now or datetime.now(UTC)) - WINDOW
         repaired = await self._sessions(since) + await self._invoices(since)
         repaired += await self._withdrawals(since) + await self._plans()
+        metrics.REPAIRED.add(repaired)
         if repaired:
             log.warning("webhooks were missed, and made up for", extra={"repaired": repaired})
         return repaired
