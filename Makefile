@@ -6,7 +6,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: $(shell grep -oE '^[a-z-]+:' $(MAKEFILE_LIST) | tr -d :)
+.PHONY: $(shell grep -oE '^[a-z-]+:' $(MAKEFILE_LIST) | tr -d :) help setup run test gen lint format lock bench-engine bench-login bench-ledger bench-webhook screenshots picture stop clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,6 +55,8 @@ bench-ledger: setup ## Measure holds and captures over gRPC beside bare SQL (ARG
 
 load: setup ## Use a running system as many people do in a day (URL=http://localhost:8080 PEOPLE=10 SECONDS=60 THINK=1)
 	@$(VENV_PYTHON) -m tests.load
+bench-webhook: setup ## Measure how long Stripe waits for the answer to an event
+	@$(VENV_PYTHON) -m tests.bench.webhook $(ARGS)
 
 picture: setup ## Make the README's picture of a try-on again
 	@$(VENV_PYTHON) -m sandbox.picture docs/try-on.jpg
