@@ -92,8 +92,10 @@ async def audit() -> bool:
             f"{each.store}: {each.rows} rows, {each.blobs} blobs, {len(each.rows_without_blob)} rows without blob, "
             f"{len(each.blobs_without_row)} blobs without row" + (f"; {each.problem}" if each.problem else "")
         )
-        print(*(f"  row without blob: {blob_id}" for blob_id in each.rows_without_blob), sep="\n", end="")
-        print(*(f"  blob without row: {location}" for location in each.blobs_without_row), sep="\n", end="")
+        for blob_id in each.rows_without_blob:
+            print(f"  row without blob: {blob_id}")
+        for location in each.blobs_without_row:
+            print(f"  blob without row: {location}")
     return all(each.good for each in found)
 
 

@@ -228,7 +228,7 @@ def check_type(kind: str) -> None:
 def _metadata(metadata: Struct) -> dict[str, Any]:
     try:
         return MessageToDict(metadata)
-    except SerializeToJsonError as error:
+    except (SerializeToJsonError, ValueError) as error:
         raise InvalidMetadata("The metadata has a number that JSON cannot say") from error
 
 
