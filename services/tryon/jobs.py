@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
+from services.kit import tasks
 from services.kit.database import Database
 from services.kit.failpoints import Step
 from services.tryon import line
@@ -127,7 +128,7 @@ class Jobs:
 
     async def forget_user(self, user_id: str) -> None:
         """Deletes all jobs of a user; workers that are at one, and whoever waits for one, find it gone."""
-        await self._delete(_FORGET_USER, col(Job.user_id) == user_id)
+        await self._delete(_FORGET_USER, col(Job.user_id) == user_id, clear_up=True)
 
     async def prune(self, keep: timedelta) -> None:
         """Deletes the rows of jobs that finished longer ago than that. Their pictures stay."""
@@ -145,11 +146,18 @@ class Jobs:
             async with _MEND, self._database.transaction() as connection:
                 await line.move_up(connection, user_id, self._running_per_user)
 
-    async def _delete(self, step: Step, *where: ColumnElement[bool]) -> int:
-        """Deletes jobs and wakes those who wait for them; how many there were."""
+    async def _delete(self, step: Step, *where: ColumnElement[bool], clear_up: bool = False) -> int:
+        """Deletes jobs and wakes those who wait for them; how many there were.
+
+        With `clear_up` workers give back what is set aside for those that were not finished, and delete what is stored.
+        """
+        statement = delete(Job).where(*where).returning(col(Job.id), col(Job.user_id), col(Job.state))
         async with step, self._database.transaction() as connection:
-            gone = list((await connection.execute(delete(Job).where(*where).returning(col(Job.id)))).scalars())
-            await _announce(connection, gone)
+            gone = (await connection.execute(statement)).all()
+            for job in gone:
+                if clear_up and job.state not in FINISHED:
+                    await tasks.enqueue(connection, line.WORK_TASK, line.payload(job), priority=1)
+            await _announce(connection, [job.id for job in gone])
             return len(gone)
 
     async def unfinished(self) -> int:

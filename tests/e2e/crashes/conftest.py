@@ -72,8 +72,8 @@ class World:
 
     def let_leases_run_out(self) -> None:
         """As if the dead had been dead for a while: what they had in hand is anybody's."""
-        for table in ("pgqueuer", "pgqueuer_schedules"):
-            self.rows(f"UPDATE {table} SET heartbeat = now() - interval '1 hour' WHERE status = 'picked'")
+        self.rows("UPDATE pgqueuer SET heartbeat = now() - interval '1 hour' WHERE status = 'picked'")
+        self.rows("UPDATE pgqueuer_schedules SET heartbeat = now() - interval '1 hour' WHERE status = 'picked'")
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the try-on service's database holds."""
