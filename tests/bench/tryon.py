@@ -169,11 +169,9 @@ async def beside_the_bare_engine(stack: Stack, rounds: int, seconds: float) -> N
             through.append(rate)
             times += took
             say(f"local engine, round {number + 1}: {rate:.2f} jobs/s through the gateway, {bare[-1]:.2f} in a loop")
-    share = statistics.median(through) / statistics.median(bare)
-    say(
-        f"local engine: {statistics.median(through):.2f} jobs/s, {share:.0%} of the bare engine (90 % wanted); 4 clients:"
-    )
-    say(f"    {told(times)}")
+    rate, alone = statistics.median(through), statistics.median(bare)
+    say(f"local engine: {rate:.2f} jobs/s, {rate / alone:.0%} of the bare engine (90 % wanted)")
+    say(f"    {told(times)}, with 4 clients")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Thread
+from typing import Any
 
 import grpc
 import pytest
@@ -25,7 +26,7 @@ from tests.e2e.faults import rows
 from tests.e2e.fitting import JOBS, ask
 from tests.e2e.polling import until
 
-Check = Callable[[], None]
+Check = Callable[[], object]
 SIDES = ("before", "after")
 KEY = "key"
 
@@ -133,14 +134,13 @@ def an_old_job(world: World) -> Check:
     """It was finished three months ago."""
     patron = world.patron()
     job_id = insert(world, patron, "failed", datetime.now(UTC) - timedelta(days=91))
-    return lambda: until("it is deleted", lambda: not world.rows("SELECT 1 FROM jobs WHERE id = $1", job_id)) or None
+    return lambda: until("it is deleted", lambda: not world.rows("SELECT 1 FROM jobs WHERE id = $1", job_id))
 
 
 OF_WORKERS: dict[str, Callable[[World], Check]] = {
     **dict.fromkeys(
         (
             "saga.take",
-            "saga.running",
             "saga.read",
             "budgets.take",
             "saga.generate",
@@ -305,7 +305,7 @@ def bearer(token: str) -> tuple[tuple[str, str], ...]:
 
 
 Metadata = tuple[tuple[str, str], ...]
-Request = Callable[[tryon_pb2_grpc.TryonServiceStub, Metadata], "grpc.aio.UnaryUnaryCall[object, object]"]
+Request = Callable[[tryon_pb2_grpc.TryonServiceStub, Metadata], "grpc.aio.UnaryUnaryCall[Any, Any]"]
 
 
 def call(address: str, patron: Patron, request: Request) -> None:
