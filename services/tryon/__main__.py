@@ -23,8 +23,8 @@ async def compose(config: Settings, url: str) -> server.Service:
     """Puts the API's side together."""
     db = database.Database(url, config.database_pool)
     tokens = ServiceTokens("tryon", config.service_private_key.get_secret_value(), config.service_public_keys)
-    media = Media(config.media_address, tokens)
-    billing = Billing(config.billing_address, tokens)
+    media = Media(config.media_address, tokens, config.tls)
+    billing = Billing(config.billing_address, tokens, config.tls)
     jobs = Jobs(db, config.running_per_user)
     checker = LocalProcesses(config.model_dir, workers=1, threads=1)
     checks = Checks(media, checker, seconds=config.check_seconds, only_ours=config.engines == ["local"])
@@ -40,7 +40,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         max_queue=config.max_queue,
     )
     warming = asyncio.create_task(_warm(checker)) if config.pre_check else None
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD])
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
 
     async def close() -> None:
         if warming:
@@ -55,6 +55,8 @@ async def compose(config: Settings, url: str) -> server.Service:
     return server.Service(
         name="tryon",
         listen=config.listen,
+        health_listen=config.health_listen,
+        tls=config.tls,
         drain_seconds=config.drain_seconds,
         access=Access(internal=user_data.INTERNAL),
         users=client.user_tokens(auth, tokens, config.token_issuer),

@@ -32,8 +32,8 @@ async def assemble(
     """Puts a worker together that has `at_once` jobs in hand at most."""
     db = database.Database(url, config.database_pool)
     tokens = ServiceTokens("tryon", config.service_private_key.get_secret_value(), config.service_public_keys)
-    media = Media(config.media_address, tokens)
-    billing = Billing(config.billing_address, tokens)
+    media = Media(config.media_address, tokens, config.tls)
+    billing = Billing(config.billing_address, tokens, config.tls)
     engines = build(db)
     jobs = Jobs(db, config.running_per_user)
     keep = timedelta(days=config.keep_jobs_days)
@@ -48,7 +48,7 @@ async def assemble(
     runner.every(config.sweep_schedule, "sweep_jobs", saga.sweep)
     runner.every(config.prune_schedule, "prune_jobs", saga.prune)
     warming = asyncio.create_task(engines.prepare())
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD])
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD], config.tls)
 
     async def close() -> None:
         warming.cancel()
@@ -61,6 +61,8 @@ async def assemble(
     return server.Service(
         name="tryon-worker",
         listen=config.listen,
+        health_listen=config.health_listen,
+        tls=config.tls,
         drain_seconds=config.drain_seconds,
         access=Access(),
         users=UserTokens(client.fetch_keys(auth), config.token_issuer),
@@ -73,4 +75,4 @@ async def assemble(
 
 
 if __name__ == "__main__":
-    server.main("tryon", WorkerSettings, compose, Path(__file__).parent)
+    server.main("tryon", WorkerSettings, compose, Path(__file__).parent, process="tryon-worker")

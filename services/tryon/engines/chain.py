@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from services.kit import telemetry
 from services.tryon import metrics
 from services.tryon.engines.base import (
     Engine,
@@ -87,7 +88,8 @@ class Station:
         began = loop.time()
         outcome = "canceled"
         try:
-            result = await self._in_time(task, deadline)
+            with telemetry.span(f"engine {self.engine.name}", {"drape.engine": self.engine.name}):
+                result = await self._in_time(task, deadline)
             outcome = "succeeded"
         except InputProblem as problem:
             outcome = problem.reason
