@@ -53,6 +53,9 @@ bench-login: setup ## Measure sign-ins beside bcrypt alone, and profile reads me
 bench-ledger: setup ## Measure holds and captures over gRPC beside bare SQL (ARGS="--rounds 5")
 	@$(VENV_PYTHON) -m tests.bench.ledger $(ARGS)
 
+bench-tryon: setup ## Measure what a try-on takes beside its engine (ARGS="--seconds 5 --only instant")
+	@$(VENV_PYTHON) -m tests.bench.tryon $(ARGS)
+
 load: setup ## Use a running system as many people do in a day (URL=http://localhost:8080 PEOPLE=10 SECONDS=60 THINK=1)
 	@$(VENV_PYTHON) -m tests.load
 bench-webhook: setup ## Measure how long Stripe waits for the answer to an event
