@@ -1,12 +1,15 @@
 # Every target sets up what it needs first. `make help` lists them.
 PYTHON ?= python3
 PORT ?= 8080
+DOCKER ?= docker
+TAG ?= 0.1.0
 VENV_PYTHON := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test gen lint format lock bench-engine bench-login bench-ledger screenshots picture stop clean
+.PHONY: help setup run test gen lint format lock bench-engine bench-login bench-ledger screenshots picture images \
+	cluster-secrets stop clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +55,13 @@ bench-ledger: setup ## Measure holds and captures over gRPC beside bare SQL (ARG
 
 picture: setup ## Make the README's picture of a try-on again
 	@$(VENV_PYTHON) -m sandbox.picture docs/try-on.jpg
+
+images: ## Build every image (TAG=0.1.0; needs docker, or DOCKER=podman)
+	@for service in auth media tryon billing; do $(DOCKER) build --build-arg SERVICE=$$service -t drape/$$service:$(TAG) . || exit 1; done
+	@for target in gateway sandbox; do $(DOCKER) build --target $$target -t drape/$$target:$(TAG) . || exit 1; done
+
+cluster-secrets: setup ## Make the secrets of the cluster of deploy/k8s/overlays/local
+	@$(VENV_PYTHON) -m scripts.cluster_secrets deploy/k8s/overlays/local/secrets
 
 stop: ## Stop what an earlier start has left running
 	@test ! -x $(VENV_PYTHON) || $(VENV_PYTHON) -m sandbox stop
