@@ -11,6 +11,7 @@ from services.billing.customers import Customers
 from services.billing.errors import PaymentsUnavailable
 from services.billing.ledger import Ledger
 from services.billing.payments import Payments
+from services.billing.portal import Portal
 from services.billing.reconciliation import Reconciliation
 from services.billing.settings import AuditSettings, Settings
 from services.billing.subscriptions import END_TASK, Subscriptions
@@ -37,7 +38,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         config.stripe_timeout_seconds,
     )
     checkouts = Checkouts(db, ledger, payments, goods)
-    customers = Customers(db, ledger, payments)
+    portal = Portal(db, Customers(db, ledger, payments), payments, goods)
     subscriptions = Subscriptions(db, ledger, payments, goods)
     webhooks = Webhooks(db, ledger, checkouts, payments, goods)
     reconciliation = Reconciliation(db, payments, checkouts, subscriptions, webhooks)
@@ -70,7 +71,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         await db.close()
 
     rpcs = (
-        servicer.BillingServicer(ledger, Transactions(db), checkouts, customers, webhooks, goods),
+        servicer.BillingServicer(ledger, Transactions(db), checkouts, portal, webhooks, goods),
         servicer.LedgerServicer(ledger),
         user_data.UserDataServicer(subscriptions.forget),
     )

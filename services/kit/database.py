@@ -5,16 +5,18 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from services.kit import embedded
-from services.kit.errors import InvalidArgument
+from services.kit import embedded, telemetry, tracing
+from services.kit.errors import InvalidArgument, Unavailable
 from services.kit.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,9 @@ _SERVER_SETTINGS = {"statement_timeout": "10000", "idle_in_transaction_session_t
 _DIALECT = "postgresql+asyncpg://"
 # character_not_in_repertoire, untranslatable_character: U+0000 as it is, or escaped in JSON.
 _UNSTORABLE = ("22021", "22P05")
+# Classes of SQLSTATE that say nothing about the statement: connection lost, out of resources, stopped by the
+# server or by its limits, the system's own errors.
+_AWAY = ("08", "53", "57", "58")
 
 
 class UnstorableText(InvalidArgument):
@@ -32,20 +37,32 @@ class UnstorableText(InvalidArgument):
     reason = "UNSTORABLE_TEXT"
 
 
+class DatabaseAway(Unavailable):
+    """The database does not answer, or not in time. What was under way may or may not have been done."""
+
+    def __init__(self) -> None:
+        super().__init__("The service is not available right now. Please try again later.")
+
+
 class Database:
     """Connections to one database. Statements are SQLAlchemy Core over the SQLModel tables."""
 
-    def __init__(self, url: str, pool: int = 10) -> None:
+    def __init__(self, url: str, pool: int = 10, patience: float = 5) -> None:
+        """`pool` connections at most, for each of which a request waits `patience` seconds at most."""
         self.url = url
         self._engine: AsyncEngine = create_async_engine(
             _DIALECT,
-            async_creator=lambda: connect(url, **_SERVER_SETTINGS),
+            async_creator=self._connect,
             pool_size=pool,
             max_overflow=0,
-            pool_timeout=5,
+            pool_timeout=patience,
             pool_recycle=1800,
             hide_parameters=True,  # errors are logged, and parameters are e-mails and secrets
         )
+        # Asks nothing over the wire: a connection that its server has ended knows it.
+        event.listen(self._engine.sync_engine, "checkout", _check_open)
+        if telemetry.exporting():
+            tracing.trace_statements(self._engine.sync_engine, make_url(url).database or "")
         # Reads of one statement need no BEGIN and ROLLBACK around them: two round trips less.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -53,21 +70,27 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: commits at the end of the block, rolls back when the block raises.
 
-        Raises UnstorableText.
+        Raises UnstorableText, DatabaseAway.
         """
-        with _refusing_zeros():
+        with _translating():
             async with self._engine.begin() as connection:
                 yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection on which each statement stands for itself. Raises UnstorableText."""
-        with _refusing_zeros():
+        """A connection on which each statement stands for itself. Raises UnstorableText, DatabaseAway."""
+        with _translating():
             async with self._autocommit.connect() as connection:
                 yield connection
 
+    async def _connect(self) -> asyncpg.Connection:
+        try:
+            return await connect(self.url, **_SERVER_SETTINGS)
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            raise _away(error) from error
+
     async def ready(self) -> None:
-        """Raises when the database does not answer."""
+        """Raises DatabaseAway when the database does not answer."""
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
 
@@ -100,13 +123,33 @@ class Database:
 
 
 @contextmanager
-def _refusing_zeros() -> Iterator[None]:
+def _translating() -> Iterator[None]:
     try:
         yield
+    except PoolTimeout as error:
+        tracing.pool_timeouts.add(1)
+        raise _away(error) from error
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) in _UNSTORABLE:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if state in _UNSTORABLE:
             raise UnstorableText("Text must not contain zero characters") from error
+        if error.connection_invalidated or state.startswith(_AWAY):
+            raise _away(error) from error
         raise
+    except asyncpg.PostgresError as error:  # the task queue speaks to the driver itself
+        if (error.sqlstate or "").startswith(_AWAY):
+            raise _away(error) from error
+        raise
+
+
+def _away(error: Exception) -> DatabaseAway:
+    log.warning("the database is away", extra={"error": type(error).__name__})
+    return DatabaseAway()
+
+
+def _check_open(connection: Any, _record: object, _proxy: object) -> None:
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 async def connect(url: str, **server_settings: str) -> asyncpg.Connection:

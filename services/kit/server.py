@@ -1,6 +1,7 @@
 """Runs a service: starts its server and what runs beside it, answers health checks, stops without loss."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -15,13 +16,13 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.kit import database, settings, tasks
+from services.kit import database, failpoints, settings, tasks, telemetry
 from services.kit.client import MAX_MESSAGE_BYTES
 from services.kit.identity import ServiceTokens, UserTokens
 from services.kit.rpc import OPEN_SERVICES, Access, RpcInterceptor
 from services.kit.settings import ServiceSettings
-from services.kit.telemetry import configure_logging
 from services.kit.tls import Tls
+from services.kit.tracing import ServerTracing
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +55,9 @@ class Service:
 
 async def start(service: Service) -> tuple[grpc.aio.Server, health.aio.HealthServicer, int]:
     """Starts serving; the port is the one that was bound. Raises RuntimeError when it cannot be."""
+    rpcs = RpcInterceptor(service.access, service.users, service.tokens)
     server = grpc.aio.server(
-        interceptors=[RpcInterceptor(service.access, service.users, service.tokens)],
+        interceptors=[ServerTracing(OPEN_SERVICES), rpcs] if telemetry.exporting() else [rpcs],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -110,13 +112,21 @@ async def serve(service: Service) -> None:
         # Work that is cut here is picked up again by whoever runs next, as after kill -9; cancelling
         # it in order would mark it as done.
         log.warning("work still under way after the drain deadline")
+        await _tell_the_rest()
         os._exit(1)
     if service.close:
         await service.close()
     if probes:
         await probes.stop(None)
+    await _tell_the_rest()
     for task in failed:
         task.result()
+
+
+async def _tell_the_rest() -> None:
+    """Sends what telemetry has left; a collector that is away holds nobody up."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.to_thread(telemetry.stop_exporting), 3)
 
 
 async def _watch_health(service: Service, checks: health.aio.HealthServicer, stop: asyncio.Event) -> None:
@@ -139,11 +149,20 @@ SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 
 def main(
-    name: str, kind: type[SettingsT], compose: Callable[[SettingsT, str], Awaitable[Service]], folder: Path
+    name: str,
+    kind: type[SettingsT],
+    compose: Callable[[SettingsT, str], Awaitable[Service]],
+    folder: Path,
+    process: str = "",
 ) -> None:
-    """Runs a service from its settings: migrates its database, then serves. `migrate` as argument only migrates."""
+    """Runs a service from its settings: migrates its database, then serves. `migrate` as argument only migrates.
+
+    `process` is what logs and telemetry call it where the service has several kinds of processes.
+    """
     config = settings.load(kind)
-    configure_logging(name, config.log_level)
+    telemetry.configure_logging(process or name, config.log_level)
+    telemetry.start_exporting(process or name)
+    failpoints.choose(config.drape_failpoint)
     uvloop.run(_main(name, config, compose, folder / "migrations"))
 
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -40,6 +40,15 @@ class ServiceSettings(BaseSettings):
     drain_seconds: float = Field(default=20, gt=0)
     """How long requests under way may take after SIGTERM."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    drape_failpoint: str = ""
+    """Where the process is to die, in tests: see failpoints.py."""
+
+    @field_validator("drape_failpoint")
+    @classmethod
+    def _only_in_tests(cls, value: str, info: ValidationInfo) -> str:
+        if value and info.data.get("environment") != "local":
+            raise ValueError("a process in production is not told to die")
+        return value
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
