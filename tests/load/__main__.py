@@ -32,9 +32,8 @@ def table(ledger: Ledger) -> str:
     kinds = sorted({request.name for request in ledger.requests})
     rows = [_row(name, [one for one in ledger.requests if one.name == name]) for name in kinds]
     rows.append(_row("all", ledger.requests))
-    head = (
-        f"{'request':10} {'count':>7} {'per s':>7} {'p50 ms':>8} {'p90 ms':>8} {'p99 ms':>8} {'max ms':>8} {'wrong':>6}"
-    )
+    columns = "".join(f"{name:>9}" for name in ("p50 ms", "p90 ms", "p99 ms", "max ms"))
+    head = f"{'request':10} {'count':>7} {'per s':>7}{columns} {'wrong':>6}"
     wrong = Counter((request.name, request.problem) for request in ledger.problems)
     return "\n".join([head, *rows, *(f"{count} × {name}: {problem}" for (name, problem), count in wrong.most_common())])
 

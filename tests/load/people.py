@@ -77,7 +77,7 @@ class Person:
                 with contextlib.suppress(_Gone):
                     if not (self._photo and self._outfit):
                         await self._upload()
-                    [(do, _)] = random.choices(things, [weight for _, weight in things])
+                    [(do, _)] = random.choices(things, [weight for _, weight in things])  # noqa: S311
                     await do()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), random.expovariate(1 / self._think))

@@ -47,6 +47,10 @@ def _healthy(stack: Stack, name: str) -> bool:
     return f"127.0.0.1:{stack.ports[name]}::health_flags::healthy" in text
 
 
+def _running(stack: Stack) -> bool:
+    return bool(faults.rows(stack, "tryon", "SELECT id FROM jobs WHERE state = 'running'"))
+
+
 def _replace(stack: Stack, name: str) -> int:
     """Has a copy end what it is at and starts another one in its place; the exit status of the first."""
     process = stack.processes[name]
@@ -60,7 +64,7 @@ async def _busy(ledger: Ledger, kinds: set[str], seconds: float = 120) -> None:
     """Returns once requests of all these kinds have come to their end from now on."""
     seen = len(ledger.requests)
     async with asyncio.timeout(seconds):
-        while not kinds <= {request.name for request in ledger.requests[seen:]}:
+        while not kinds <= {request.name for request in ledger.requests[seen:]}:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 
@@ -71,6 +75,8 @@ async def test_copies_that_are_replaced_one_by_one_fail_no_request(stack: Stack)
             for kind in KINDS:
                 other = kind if number else f"{kind}-2"
                 await asyncio.to_thread(until, f"{other} is there", lambda other=other: _healthy(stack, other), 90)
+                if kind == "worker":
+                    await asyncio.to_thread(until, "a job is under way", lambda: _running(stack), 90)
                 assert await asyncio.to_thread(_replace, stack, f"{kind}{number}") == 0
         await _busy(ledger, {"profile", "upload", "generate"})
     assert {request.name for request in ledger.requests} >= {"sign up", "upload", "generate", "picture", "balance"}
