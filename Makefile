@@ -68,6 +68,9 @@ images: ## Build every image (TAG=0.1.0; needs docker, or DOCKER=podman)
 cluster-secrets: setup ## Make the secrets of the cluster of deploy/k8s/overlays/local
 	@$(VENV_PYTHON) -m scripts.cluster_secrets deploy/k8s/overlays/local/secrets
 
+compose-secrets: setup ## Make the .env of compose.yaml
+	@$(VENV_PYTHON) -m scripts.cluster_secrets .env
+
 stop: ## Stop what an earlier start has left running
 	@test ! -x $(VENV_PYTHON) || $(VENV_PYTHON) -m sandbox stop
 

@@ -1,7 +1,8 @@
-"""Makes the secrets of a cluster for those who have no vault: python -m scripts.cluster_secrets DIR
+"""Makes the secrets of a system for those who have no vault: python -m scripts.cluster_secrets DIR|FILE.env
 
-Writes a file of NAME=value lines for each Kubernetes Secret, readable by their owner only. What is there is kept, so
-nobody is signed out and nothing becomes unreadable when it runs again; a name that is missing is added.
+Into a folder, a file of NAME=value lines for each Kubernetes Secret; into a file, what compose.yaml asks for. Readable
+by their owner only. What is there is kept, so nobody is signed out and nothing becomes unreadable when it runs again;
+a name that is missing is added.
 """
 
 import os
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 from sandbox.secrets import OWN, SERVICES, new_service_key, new_text, public_keys
+
 
 def write(folder: Path) -> None:
     """Writes what is missing of each Secret."""
@@ -26,6 +28,19 @@ def write(folder: Path) -> None:
         _write(folder / f"{name}-database.env", database | _read(folder / f"{name}-database.env"))
     admin = folder / "postgres.env"
     _write(admin, {"POSTGRES_PASSWORD": secrets.token_hex(24)} | _read(admin))
+
+
+def write_compose(file: Path) -> None:
+    """Writes what is missing of a .env for compose.yaml. Those of outside clouds are left empty, to be filled in."""
+    known = _read(file)
+    outside = dict.fromkeys(("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "SMTP_URL"), "")
+    own = {text: new_text(text) for name in SERVICES for text in OWN[name] if text not in outside}
+    own |= {f"{name.upper()}_SERVICE_PRIVATE_KEY": new_service_key() for name in SERVICES}
+    own |= {f"{name.upper()}_DATABASE_PASSWORD": secrets.token_hex(24) for name in SERVICES}
+    own |= {name: secrets.token_hex(24) for name in ("POSTGRES_PASSWORD", "MINIO_PASSWORD")}
+    values = own | outside | known
+    keys = {f"SERVICE_PRIVATE_KEY.{name}": values[f"{name.upper()}_SERVICE_PRIVATE_KEY"] for name in SERVICES}
+    _write(file, values | {"SERVICE_PUBLIC_KEYS": public_keys(keys)})
 
 
 def _private_key(file: Path) -> str:
@@ -49,5 +64,6 @@ def _write(file: Path, values: dict[str, str]) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("Usage: python -m scripts.cluster_secrets DIR")
-    write(Path(sys.argv[1]))
+        sys.exit("Usage: python -m scripts.cluster_secrets DIR|FILE.env")
+    target = Path(sys.argv[1])
+    (write_compose if target.suffix == ".env" or target.name == ".env" else write)(target)

@@ -13,11 +13,24 @@ import yaml
 
 from sandbox.stack import ROOT
 from scripts import cluster_secrets
+from services.auth.settings import Settings as AuthSettings
+from services.billing.settings import Settings as BillingSettings
+from services.kit.settings import ServiceSettings
+from services.media.settings import Settings as MediaSettings
+from services.tryon.engines.settings import EngineSettings
+from services.tryon.settings import Settings as TryonSettings
+from services.tryon.settings import WorkerSettings
 
 Object = dict[str, Any]
 WORKLOADS = ("Deployment", "StatefulSet")
-# What each operator makes of its own: the databases' pods and Services.
-POSTGRES_LABELS = {"cnpg.io/cluster": "postgres"}
+SERVICES = ("auth", "media", "tryon", "billing")
+SETTINGS: dict[str, type[ServiceSettings]] = {
+    "auth": AuthSettings,
+    "media": MediaSettings,
+    "tryon": TryonSettings,
+    "worker": WorkerSettings,
+    "billing": BillingSettings,
+}
 
 
 @dataclass(frozen=True)
@@ -113,6 +126,20 @@ class Overlay:
     def _is(self, peer: Object, workload: str) -> bool:
         # What is in another namespace, or an address, is none of our pods.
         return "podSelector" in peer and len(peer) == 1 and selects(peer["podSelector"], self.labels[workload])
+
+
+def known_settings() -> set[str]:
+    """The name of every variable that one of our services reads."""
+    kinds = {name: info.annotation for name, info in WorkerSettings.model_fields.items()}
+    engines = {
+        f"{name}_{own}"
+        for name, kind in kinds.items()
+        if isinstance(kind, type) and issubclass(kind, EngineSettings)
+        for own in kind.model_fields
+    }
+    return {name.upper() for kind in SETTINGS.values() for name in kind.model_fields} | {
+        name.upper() for name in engines
+    }
 
 
 def selects(selector: Object, labels: Mapping[str, str]) -> bool:

@@ -12,23 +12,9 @@ from gateway import drain
 from gateway.options import TLS_FILES
 from gateway.render import DEFAULTS, TEMPLATE
 from sandbox.stack import ROOT
-from services.auth.settings import Settings as AuthSettings
-from services.billing.settings import Settings as BillingSettings
-from services.kit.settings import ServiceSettings
-from services.media.settings import Settings as MediaSettings
-from services.tryon.engines.settings import EngineSettings
 from services.tryon.settings import Settings as TryonSettings
-from services.tryon.settings import WorkerSettings
-from tests.deploy.manifests import Object, Overlay, render, selects
+from tests.deploy.manifests import SERVICES, SETTINGS, Object, Overlay, known_settings, render, selects
 
-SETTINGS: dict[str, type[ServiceSettings]] = {
-    "auth": AuthSettings,
-    "media": MediaSettings,
-    "tryon": TryonSettings,
-    "worker": WorkerSettings,
-    "billing": BillingSettings,
-}
-SERVICES = ("auth", "media", "tryon", "billing")
 VERSIONS = ("1.34", "1.37")
 # Custom resources whose models no package ships: the fields of their specs that we use, * for those that must be there.
 SPECS = {
@@ -247,20 +233,8 @@ def test_every_setting_is_given_or_has_a_default_and_none_is_unknown(overlay: Ov
         # The vault gives these: docs/operations.md lists them, and so does the next test.
         required -= _vault(name)
     assert required <= set(given)
-    known = {field.upper() for kind in SETTINGS.values() for field in kind.model_fields}
-    known |= _engine_settings()
-    assert {variable for variable in given if not variable.startswith("OTEL_")} <= known
+    assert {variable for variable in given if not variable.startswith("OTEL_")} <= known_settings()
     assert _without_secrets(given)
-
-
-def _engine_settings() -> set[str]:
-    kinds = {name: info.annotation for name, info in WorkerSettings.model_fields.items()}
-    return {
-        f"{name}_{own}".upper()
-        for name, kind in kinds.items()
-        if isinstance(kind, type) and issubclass(kind, EngineSettings)
-        for own in kind.model_fields
-    }
 
 
 def _vault(name: str) -> set[str]:
