@@ -11,7 +11,7 @@ export PORT
 .PHONY: $(shell grep -oE '^[a-z-]+:' $(MAKEFILE_LIST) | tr -d :)
 
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup:
 	@command -v $(PYTHON) >/dev/null || { echo "Drape needs Python 3.11 or newer, and there is no $(PYTHON) here."; exit 1; }
@@ -57,6 +57,9 @@ bench-ledger: setup ## Measure holds and captures over gRPC beside bare SQL (ARG
 
 load: setup ## Use a running system as many people do in a day (URL=http://localhost:8080 PEOPLE=10 SECONDS=60 THINK=1)
 	@$(VENV_PYTHON) -m tests.load
+
+bench-footprint: setup ## Measure what each part takes of processor and memory for what people do
+	@$(VENV_PYTHON) -m tests.bench.footprint
 
 picture: setup ## Make the README's picture of a try-on again
 	@$(VENV_PYTHON) -m sandbox.picture docs/try-on.jpg
