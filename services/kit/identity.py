@@ -200,11 +200,15 @@ class ServiceTokens:
     """Signs the tokens this service shows to others, and checks those that others show to it."""
 
     def __init__(self, name: str, private_key: str, public_keys: Mapping[str, str]) -> None:
-        """Keys are 32 bytes, base64url. Raises ValueError when one is not."""
+        """Keys are 32 bytes, base64url. Raises ValueError when one is not.
+
+        A service may have several public ones, with commas between them, while its key is exchanged for another.
+        """
         self.name = name
         self._private = Ed25519PrivateKey.from_private_bytes(decode_key(private_key))
         self._public = {
-            service: Ed25519PublicKey.from_public_bytes(decode_key(key)) for service, key in public_keys.items()
+            service: [Ed25519PublicKey.from_public_bytes(decode_key(key.strip())) for key in keys.split(",")]
+            for service, keys in public_keys.items()
         }
         self._good: Kept[str, Caller] = Kept()
         self._signed: Kept[tuple[str, str], str] = Kept()
@@ -232,11 +236,22 @@ class ServiceTokens:
         try:
             header = jwt.get_unverified_header(token)
             issuer = str(header.get("kid"))
-            if header.get("typ") != SERVICE_TYPE or issuer not in self._public:
-                return None
-            claims = jwt.decode(
+        except (jwt.PyJWTError, InvalidKey):
+            return None
+        if header.get("typ") != SERVICE_TYPE or issuer not in self._public:
+            return None
+        claims = next(filter(None, (self._claims(token, issuer, key) for key in self._public[issuer])), None)
+        if claims is None:
+            return None
+        found = Caller(user_id=str(claims["sub"]), service=issuer)
+        self._good.put(token, found, int(str(claims["exp"])) + _CLOCK_SKEW_SECONDS)
+        return found
+
+    def _claims(self, token: str, issuer: str, key: Ed25519PublicKey) -> dict[str, object] | None:
+        try:
+            claims: dict[str, object] = jwt.decode(
                 token,
-                self._public[issuer],
+                key,
                 algorithms=["EdDSA"],
                 audience=self.name,
                 issuer=issuer,
@@ -245,9 +260,7 @@ class ServiceTokens:
             )
         except (jwt.PyJWTError, InvalidKey):
             return None
-        found = Caller(user_id=str(claims["sub"]), service=issuer)
-        self._good.put(token, found, int(claims["exp"]) + _CLOCK_SKEW_SECONDS)
-        return found
+        return claims
 
 
 def tokens_in(metadata: Mapping[str, str]) -> list[str]:

@@ -45,6 +45,16 @@ def test_a_service_token_names_the_service_and_the_user(keys: ServiceKeys) -> No
     assert keys.of("billing").verify(token) == Caller(user_id="ann", service="tryon")
 
 
+def test_while_a_key_is_exchanged_tokens_of_both_are_good(keys: ServiceKeys) -> None:
+    successor = ServiceKeys()
+    both = keys.public | {"tryon": f"{keys.public['tryon']}, {successor.public['tryon']}"}
+    billing = ServiceTokens("billing", keys.private["billing"], both)
+    for signer in (keys, successor):
+        assert billing.verify(signer.of("tryon").sign("billing", "ann")) == Caller(user_id="ann", service="tryon")
+    assert billing.verify(ServiceKeys().of("tryon").sign("billing", "ann")) is None
+    assert keys.of("billing").verify(successor.of("tryon").sign("billing", "ann")) is None
+
+
 def test_a_service_token_is_good_for_one_minute(keys: ServiceKeys) -> None:
     claims = jwt.decode(keys.of("tryon").sign("billing", "ann"), options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] == 60
