@@ -6,7 +6,7 @@ TAG ?= 0.1.0
 VENV_PYTHON := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
 export PORT
-
+.PHONY: $(shell grep -oE '^[a-z-]+:' $(MAKEFILE_LIST) | tr -d :)
 .DEFAULT_GOAL := help
 .PHONY: $(shell grep -oE '^[a-z-]+:' $(MAKEFILE_LIST) | tr -d :) help setup run test gen lint format lock bench-engine bench-login bench-ledger bench-webhook screenshots picture stop clean
 
@@ -60,6 +60,7 @@ bench-tryon: setup ## Measure what a try-on takes beside its engine (ARGS="--sec
 
 load: setup ## Use a running system as many people do in a day (URL=http://localhost:8080 PEOPLE=10 SECONDS=60 THINK=1)
 	@$(VENV_PYTHON) -m tests.load
+
 bench-webhook: setup ## Measure how long Stripe waits for the answer to an event
 	@$(VENV_PYTHON) -m tests.bench.webhook $(ARGS)
 

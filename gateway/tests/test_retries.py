@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 import pytest
@@ -21,7 +22,7 @@ class Unwilling(grpc.GenericRpcHandler):
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """A handler of any method but the health check's."""
         method = str(handler_call_details.method)
         if "Health" in method or "Jwks" in method:
