@@ -62,7 +62,7 @@ async def compose(config: Settings, url: str) -> server.Service:
     runner.every("* * * * *", "expire_holds", ledger.expire_due)
     runner.every(config.reconcile_schedule, "reconcile", reconcile)
     runner.every(config.audit_schedule, "audit", check)
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD])
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
 
     async def close() -> None:
         await auth.close()
@@ -76,6 +76,8 @@ async def compose(config: Settings, url: str) -> server.Service:
     return server.Service(
         name="billing",
         listen=config.listen,
+        health_listen=config.health_listen,
+        tls=config.tls,
         drain_seconds=config.drain_seconds,
         access=Access(public=servicer.PUBLIC, internal=servicer.INTERNAL | user_data.INTERNAL),
         users=client.user_tokens(auth, tokens, config.token_issuer),

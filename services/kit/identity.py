@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.kit.errors import ServiceError, Unauthenticated, Unavailable
 from services.kit.revocation import RevokedSessions
+from services.kit.shared import Shared
 
 AUDIENCE = "drape"
 ACCESS_COOKIE = "access_token"
@@ -115,7 +116,7 @@ class UserTokens:
         self._keys: Mapping[str, Ed25519PublicKey] = {}
         self._good: Kept[str, Caller] = Kept()
         self._fetched = float("-inf")
-        self._lock = asyncio.Lock()
+        self._refetch = Shared(self._fetch_keys)
 
     async def first_valid(self, tokens: Iterable[str]) -> Caller | None:
         """The caller named by the first token that is good, whatever the others are; None when none is.
@@ -184,18 +185,15 @@ class UserTokens:
         return found
 
     async def _key(self, kid: str) -> Ed25519PublicKey | None:
-        if kid in self._keys:
-            return self._keys[kid]
-        async with self._lock:
-            # Tokens with invented key ids must not become a flood of fetches.
-            if kid not in self._keys and time.monotonic() - self._fetched > self._refetch_seconds:
-                await self._fetch_keys()
-                self._fetched = time.monotonic()
+        # Tokens with invented key ids must not become a flood of fetches.
+        if kid not in self._keys and time.monotonic() - self._fetched > self._refetch_seconds:
+            await self._refetch()
         return self._keys.get(kid)
 
     async def _fetch_keys(self) -> None:
         self._keys = await self._fetch()
         self._good.clear()  # what a retired key has signed is good no more
+        self._fetched = time.monotonic()
 
 
 class ServiceTokens:

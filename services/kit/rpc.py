@@ -152,7 +152,7 @@ def _validate(request: object) -> None:
 
 async def _abort(context: Context, error: ServiceError) -> NoReturn:
     status = rpc_status.to_status(status_of(error))
-    headers: list[tuple[str, str]] = []
+    headers = list(error.headers)
     if error.http_status not in (None, http_status_of(error.code)):
         headers.append((STATUS_KEY, str(error.http_status)))
     if error.retry_after is not None:

@@ -1,5 +1,6 @@
 """Access tokens: which are good, and which of several counts."""
 
+import asyncio
 import base64
 import json
 import time
@@ -149,6 +150,51 @@ async def test_keys_that_cannot_be_fetched_do_not_hide_a_good_token() -> None:
     found = await users.first_valid([Issuer("of last year").token("bob"), issuer.token("ann")])
     assert found is not None
     assert found.user_id == "ann"
+
+
+class Silence(Issuer):
+    """An auth service that answers nobody until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Event()
+        self.there = False
+
+    async def fetch(self) -> Mapping[str, Ed25519PublicKey]:
+        keys = await super().fetch()
+        await self.answers.wait()
+        if not self.there:
+            raise Unavailable("The sign-in service is not ready.")
+        return keys
+
+
+async def test_while_auth_is_silent_nobody_waits_for_anothers_turn() -> None:
+    issuer = Silence()
+    users = UserTokens(issuer.fetch, ISSUER)
+    waiting = [asyncio.create_task(users.first_valid([issuer.token("ann")])) for _ in range(20)]
+    impatient = asyncio.create_task(users.first_valid([issuer.token("ann")]))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    issuer.answers.set()
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {Unavailable}
+    assert issuer.fetches == 1
+    issuer.there = True
+    assert await users.first_valid([issuer.token("ann")]) is not None
+
+
+async def test_who_gives_up_waiting_for_the_keys_takes_them_from_nobody_else() -> None:
+    issuer = Silence()
+    issuer.there = True
+    users = UserTokens(issuer.fetch, ISSUER)
+    first = asyncio.create_task(users.first_valid([issuer.token("ann")]))
+    second = asyncio.create_task(users.first_valid([issuer.token("bob")]))
+    await asyncio.sleep(0)
+    first.cancel()
+    issuer.answers.set()
+    found = await second
+    assert found is not None
+    assert (found.user_id, issuer.fetches) == ("bob", 1)
 
 
 async def test_a_token_that_was_good_is_good_no_more_when_its_key_is_retired() -> None:
