@@ -6,7 +6,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test gen lint format lock bench-engine bench-login bench-ledger screenshots picture stop clean
+.PHONY: help setup run test gen lint format lock bench-engine bench-login bench-ledger bench-media screenshots picture stop clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ bench-login: setup ## Measure sign-ins beside bcrypt alone, and profile reads me
 
 bench-ledger: setup ## Measure holds and captures over gRPC beside bare SQL (ARGS="--rounds 5")
 	@$(VENV_PYTHON) -m tests.bench.ledger $(ARGS)
+
+bench-media: setup ## Measure uploads and served images, and the memory they take (SECONDS=15)
+	@$(VENV_PYTHON) -m tests.bench.media
 
 picture: setup ## Make the README's picture of a try-on again
 	@$(VENV_PYTHON) -m sandbox.picture docs/try-on.jpg
