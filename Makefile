@@ -55,6 +55,9 @@ bench-login: setup ## Measure sign-ins beside bcrypt alone, and profile reads me
 bench-ledger: setup ## Measure holds and captures over gRPC beside bare SQL (ARGS="--rounds 5")
 	@$(VENV_PYTHON) -m tests.bench.ledger $(ARGS)
 
+bench-media: setup ## Measure uploads and served images, and the memory they take (SECONDS=15)
+	@$(VENV_PYTHON) -m tests.bench.media
+
 bench-tryon: setup ## Measure what a try-on takes beside its engine (ARGS="--seconds 5 --only instant")
 	@$(VENV_PYTHON) -m tests.bench.tryon $(ARGS)
 
