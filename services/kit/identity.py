@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from typing import Generic, TypeVar
 
 import jwt
 from cryptography.exceptions import InvalidKey
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.kit.errors import ServiceError, Unauthenticated, Unavailable
 from services.kit.revocation import RevokedSessions
-from services.kit.shared import Shared
+from services.kit.shared import Kept, Shared
 
 AUDIENCE = "drape"
 ACCESS_COOKIE = "access_token"
@@ -67,33 +66,6 @@ def caller(_context: object) -> Caller:
 
 
 KeyFetcher = Callable[[], Awaitable[Mapping[str, Ed25519PublicKey]]]
-KeyT = TypeVar("KeyT")
-ValueT = TypeVar("ValueT")
-
-
-class Kept(Generic[KeyT, ValueT]):
-    """Values until their time is over. To sign or check a token costs more than all the rest of a small call."""
-
-    def __init__(self, bound: int = 10_000) -> None:
-        """`bound` is how many are kept at most."""
-        self._bound = bound
-        self._values: dict[KeyT, tuple[ValueT, float]] = {}
-
-    def get(self, key: KeyT) -> ValueT | None:
-        """The value, unless its time is over."""
-        found = self._values.get(key)
-        return found[0] if found and found[1] > time.time() else None
-
-    def put(self, key: KeyT, value: ValueT, ends: float) -> None:
-        """Keeps a value until `ends`, in seconds since 1970; the oldest goes for it if need be."""
-        self._values.pop(key, None)
-        if len(self._values) >= self._bound:
-            del self._values[next(iter(self._values))]
-        self._values[key] = value, ends
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        self._values.clear()
 
 
 class UserTokens:

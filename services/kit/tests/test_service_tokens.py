@@ -12,7 +12,6 @@ from services.kit.errors import Unavailable
 from services.kit.identity import (
     SERVICE_TYPE,
     Caller,
-    Kept,
     ServiceTokens,
     decode_key,
     encode_key,
@@ -21,6 +20,7 @@ from services.kit.identity import (
     read_cookies,
     tokens_in,
 )
+from services.kit.shared import Kept
 from services.kit.tests.credentials import Issuer, ServiceKeys, new_key
 from services.kit.tests.waiting import eventually
 
