@@ -63,6 +63,9 @@ async def start(service: Service) -> tuple[grpc.aio.Server, health.aio.HealthSer
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+            # Callers look names up again only when a connection ends; so new copies get their share within minutes.
+            # What is under way on an old connection may take as long as it takes.
+            ("grpc.max_connection_age_ms", 300_000),
         ],
     )
     names = list(service.register(server))

@@ -337,3 +337,12 @@ def test_there_are_connections_for_every_pod_there_may_be(production: Overlay) -
     most = {item["metadata"]["name"]: item["spec"]["maxReplicas"] for item in production.of("HorizontalPodAutoscaler")}
     room = int(production.one("Cluster", "postgres")["spec"]["postgresql"]["parameters"]["max_connections"])
     assert sum(pools[name] * most[name] for name in pools) < room
+
+
+def test_media_has_memory_for_the_largest_picture_in_each_of_its_processes(overlay: Overlay) -> None:
+    container = overlay.container("media")
+    given, fields = overlay.variables(container), SETTINGS["media"].model_fields
+    largest = int(given.get("PICTURE_MEMORY_MB") or fields["picture_memory_mb"].default)
+    limit = int(container["resources"]["limits"]["memory"].removesuffix("Mi"))
+    # 200 MiB is what the service has of its own: docs/operations.md, Sizing.
+    assert limit >= int(given["PICTURE_WORKERS"] or 0) * largest + 200
