@@ -173,6 +173,8 @@ async def _main(
     name: str, config: SettingsT, compose: Callable[[SettingsT, str], Awaitable[Service]], migrations: Path
 ) -> None:
     url = await asyncio.to_thread(database.database_url, config, name)
+    if why := await database.why_unreachable(url):
+        sys.exit(f"Cannot start, the database does not answer: {why}")
     await database.migrate(url, migrations)
     await tasks.install(url)
     if sys.argv[1:] != ["migrate"]:

@@ -346,3 +346,24 @@ def test_media_has_memory_for_the_largest_picture_in_each_of_its_processes(overl
     limit = int(container["resources"]["limits"]["memory"].removesuffix("Mi"))
     # 200 MiB is what the service has of its own: docs/operations.md, Sizing.
     assert limit >= int(given["PICTURE_WORKERS"] or 0) * largest + 200
+
+
+def test_the_workers_are_scaled_by_a_metric_that_they_tell(production: Overlay) -> None:
+    (external,) = [
+        metric["external"]["metric"]["name"]
+        for metric in production.one("HorizontalPodAutoscaler", "worker")["spec"]["metrics"]
+        if metric["type"] == "External"
+    ]
+    told = (ROOT / "services" / "tryon" / "metrics.py").read_text()
+    group, name = external.rsplit("_", 1)
+    assert f'"{group.replace("_", ".")}.{{name}}"' in told
+    assert f'("{name}", ' in told
+    assert f"as: {external}" in (ROOT / "docs" / "operations.md").read_text()
+
+
+def test_telemetry_goes_where_the_policies_let_it(production: Overlay) -> None:
+    (rule,) = production.one("NetworkPolicy", "telemetry")["spec"]["egress"]
+    (namespace,) = [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in rule["to"]]
+    for name in (*SETTINGS, "gateway"):
+        endpoint = production.variables(production.container(name))["OTEL_EXPORTER_OTLP_ENDPOINT"]
+        assert endpoint == f"http://collector.{namespace}:{rule['ports'][0]['port']}"
