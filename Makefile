@@ -6,9 +6,9 @@ TAG ?= 0.1.0
 VENV_PYTHON := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
 export PORT
-
-.DEFAULT_GOAL := help
 .PHONY: $(shell grep -oE '^[a-z-]+:' $(MAKEFILE_LIST) | tr -d :)
+.DEFAULT_GOAL := help
+.PHONY: $(shell grep -oE '^[a-z-]+:' $(MAKEFILE_LIST) | tr -d :) help setup run test gen lint format lock bench-engine bench-login bench-ledger bench-webhook screenshots picture stop clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -55,8 +55,14 @@ bench-login: setup ## Measure sign-ins beside bcrypt alone, and profile reads me
 bench-ledger: setup ## Measure holds and captures over gRPC beside bare SQL (ARGS="--rounds 5")
 	@$(VENV_PYTHON) -m tests.bench.ledger $(ARGS)
 
+bench-tryon: setup ## Measure what a try-on takes beside its engine (ARGS="--seconds 5 --only instant")
+	@$(VENV_PYTHON) -m tests.bench.tryon $(ARGS)
+
 load: setup ## Use a running system as many people do in a day (URL=http://localhost:8080 PEOPLE=10 SECONDS=60 THINK=1)
 	@$(VENV_PYTHON) -m tests.load
+
+bench-webhook: setup ## Measure how long Stripe waits for the answer to an event
+	@$(VENV_PYTHON) -m tests.bench.webhook $(ARGS)
 
 bench-footprint: setup ## Measure what each part takes of processor and memory for what people do
 	@$(VENV_PYTHON) -m tests.bench.footprint

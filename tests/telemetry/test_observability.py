@@ -1,17 +1,20 @@
 """The dashboards, alerts and the collector's configuration against what a running stack really tells."""
 
-import ast
+import collections
+import importlib
 import json
 import re
 import shutil
 import subprocess
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from opentelemetry.metrics import Counter, Histogram, Instrument
+from opentelemetry.metrics import _Gauge as Gauge
 
 from tests.telemetry.conftest import Day
 from tests.telemetry.prometheus import label, labels_in, names, series_in
@@ -22,8 +25,8 @@ DASHBOARDS = sorted((OBSERVABILITY / "dashboards").glob("*.json"))
 ALERTS = OBSERVABILITY / "alerts.yaml"
 # Of the collector, and of Prometheus itself.
 COMMON_LABELS = {"service_name", "service_namespace", "service_version", "service_instance_id", "le"}
-_CREATE = re.compile(r"create_(?:observable_)?(counter|histogram|gauge|up_down_counter)")
-KINDS = {"counter": "sum", "histogram": "histogram", "gauge": "gauge", "up_down_counter": "updown"}
+_CREATE = re.compile(r"\.create_(counter|histogram|gauge|up_down_counter)\(")
+KINDS = {Counter: "sum", Histogram: "histogram", Gauge: "gauge"}
 
 
 def _panels(board: Any) -> Iterator[Any]:
@@ -50,30 +53,15 @@ def _alerts() -> list[Any]:
 
 def _declared() -> dict[str, set[str]]:
     """The series of every instrument that the code makes, whether or not anything has been counted yet."""
-    found: dict[str, set[str]] = defaultdict(set)
+    found: dict[str, set[str]] = {}
     for path in (ROOT / "services").rglob("*.py"):
-        if "tests" in path.parts:
-            continue
-        for call in ast.walk(ast.parse(path.read_text())):
-            if isinstance(call, ast.Call) and (made := _CREATE.fullmatch(_called(call))):
-                for metric, unit in _named(path, call):
-                    kind = KINDS[made[1]]
-                    found[metric] |= set(names(metric, unit, kind, kind == "sum"))
+        if "tests" not in path.parts and _CREATE.search(path.read_text()):
+            module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+            for made in (value for value in vars(module).values() if isinstance(value, Instrument)):
+                name, unit = made._name, made._unit  # type: ignore[attr-defined]
+                [kind] = [kind for kind in KINDS if isinstance(made, kind)]
+                found[name] = set(names(name, unit, KINDS[kind], monotonic=kind is Counter))
     return found
-
-
-def _called(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
-
-
-def _named(path: Path, call: ast.Call) -> Iterator[tuple[str, str]]:
-    """Name and unit of the instrument that the call makes."""
-    given = {keyword.arg: keyword.value for keyword in call.keywords}
-    name = call.args[0] if call.args else given["name"]
-    if isinstance(name, ast.Constant):
-        texts = [node.value for node in (*call.args[1:], *given.values()) if isinstance(node, ast.Constant)]
-        unit = given["unit"].value if isinstance(given.get("unit"), ast.Constant) else texts[0]  # type: ignore[union-attr]
-        yield str(name.value), str(unit)
 
 
 def _told(day: Day) -> dict[str, set[str]]:
@@ -131,7 +119,7 @@ def test_calls_are_told_with_their_rate_their_errors_and_their_duration(day: Day
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
 def test_a_dashboard_is_whole(path: Path) -> None:
     board = json.loads(path.read_text())
-    ids = Counter(panel["id"] for panel in _panels(board))
+    ids = collections.Counter(panel["id"] for panel in _panels(board))
     assert set(ids.values()) == {1}
     places = [(place["x"], place["y"]) for panel in _panels(board) if (place := panel["gridPos"])]
     assert len(set(places)) == len(places)
