@@ -34,7 +34,8 @@ def test_every_make_target_exists() -> None:
     "pattern", [r"\]\(((?!https?:|#)[^)]+)\)", r"`((?:deploy|tests|services|components)/[\w./-]+)`"]
 )
 def test_every_file_that_is_named_exists(pattern: str) -> None:
-    named = set(re.findall(pattern, TEXT))
+    # That folder is made by the command the text gives.
+    named = set(re.findall(pattern, TEXT)) - {"deploy/k8s/overlays/local/secrets"}
     assert named
     bases = (ROOT / "docs", ROOT, ROOT / "deploy" / "k8s")
     assert not [name for name in named if not any((base / name).exists() for base in bases)]
