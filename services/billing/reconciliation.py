@@ -88,7 +88,8 @@ class Reconciliation:
         known = await self._known(Invoice, "stripe_id", "status", paid.union(latest))
         missed = [invoice_id for invoice_id in paid.union(latest) if known.get(invoice_id) != "completed"]
         for invoice_id in missed:
-            await self._subscriptions.settle(invoice_id)
+            if invoice_id in paid or ((found := await self._payments.invoice(invoice_id)) and found.paid):
+                await self._subscriptions.settle(invoice_id)
         # Those of other people's subscriptions stay unknown, and are not ours to repair.
         after = await self._known(Invoice, "stripe_id", "status", missed)
         return sum(status == "completed" for status in after.values())
