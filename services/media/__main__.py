@@ -15,6 +15,7 @@ from services.media.links import Links
 from services.media.picture_pool import PicturePool
 from services.media.quota import Quota
 from services.media.renditions import Renditions
+from services.media.retention import Retention
 from services.media.settings import Settings, StoreSettings
 from services.media.stores import open_stores, scaling_stores
 
@@ -31,6 +32,7 @@ async def compose(config: Settings, url: str) -> server.Service:
     )
     gallery = Gallery(db, rows, stores, pool, links, Quota(config.quota_images, config.quota_bytes))
     renditions = Renditions(db, rows, stores, pool, links, scaling_stores(config, stores))
+    retention = Retention(db, gallery)
     images = servicer.Images(links)
     runner = tasks.TaskRunner(url)
 
@@ -39,6 +41,7 @@ async def compose(config: Settings, url: str) -> server.Service:
 
     runner.task(SWEEP_TASK, sweep)
     runner.every("* * * * *", "sweep_pending", rows.sweep_pending)
+    runner.every(config.retention_schedule, "sweep_kept_long_enough", retention.sweep)
     runner.every("17 3 * * *", "sweep_without_row", Audit(db, stores).sweep)
     auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
 
@@ -48,9 +51,9 @@ async def compose(config: Settings, url: str) -> server.Service:
         await db.close()
 
     rpcs = (
-        servicer.MediaServicer(gallery, renditions, images, config.max_upload_bytes),
+        servicer.MediaServicer(gallery, renditions, retention, images, config.max_upload_bytes),
         servicer.ImageStoreServicer(gallery, images),
-        user_data.UserDataServicer(gallery.delete_all),
+        user_data.UserDataServicer(retention.forget),
     )
     return server.Service(
         name="media",

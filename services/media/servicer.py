@@ -27,6 +27,7 @@ from services.media.forms import read_form
 from services.media.gallery import MAX_PAGE, Gallery, StoredImage
 from services.media.links import Links
 from services.media.renditions import Renditions
+from services.media.retention import Retention
 
 SERVICE = pb.DESCRIPTOR.services_by_name["MediaService"].full_name
 STORE = store.DESCRIPTOR.services_by_name["ImageStoreService"].full_name
@@ -68,8 +69,11 @@ class Images:
 class MediaServicer(media_pb2_grpc.MediaServiceServicer):
     """What browsers call."""
 
-    def __init__(self, gallery: Gallery, renditions: Renditions, images: Images, max_upload_bytes: int) -> None:
+    def __init__(
+        self, gallery: Gallery, renditions: Renditions, retention: Retention, images: Images, max_upload_bytes: int
+    ) -> None:
         self._gallery = gallery
+        self._retention = retention
         self._renditions = renditions
         self._images = images
         self._max_upload_bytes = max_upload_bytes
@@ -102,6 +106,13 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         image = await self._gallery.save(caller(context).user_id, request.url, _metadata(request.metadata))
         await respond(context, 201)
         return pb.SaveImageResponse(message="Image saved successfully", image=self._images.message(image))
+
+    async def GetRetention(self, request: pb.GetRetentionRequest, context: Context) -> pb.GetRetentionResponse:
+        return pb.GetRetentionResponse(retention_days=await self._retention.days(caller(context).user_id))
+
+    async def SetRetention(self, request: pb.SetRetentionRequest, context: Context) -> pb.SetRetentionResponse:
+        await self._retention.choose(caller(context).user_id, request.retention_days)
+        return pb.SetRetentionResponse(retention_days=request.retention_days)
 
     async def DownloadImage(self, request: pb.DownloadImageRequest, context: Context) -> AsyncIterator[HttpBody]:
         download = await self._download(request, metadata_of(context).get("accept", ""))
