@@ -56,6 +56,9 @@ bench-ledger: setup ## Measure holds and captures over gRPC beside bare SQL (ARG
 bench-tryon: setup ## Measure what a try-on takes beside its engine (ARGS="--seconds 5 --only instant")
 	@$(VENV_PYTHON) -m tests.bench.tryon $(ARGS)
 
+bench-webhook: setup ## Measure how long Stripe waits for the answer to an event
+	@$(VENV_PYTHON) -m tests.bench.webhook $(ARGS)
+
 load: setup ## Use a running system as many people do in a day (URL=http://localhost:8080 PEOPLE=10 SECONDS=60 THINK=1)
 	@$(VENV_PYTHON) -m tests.load
 
