@@ -16,6 +16,7 @@ from services.media.links import Links
 from services.media.picture_pool import PicturePool
 from services.media.quota import Quota
 from services.media.renditions import Renditions
+from services.media.retention import Retention
 from services.media.settings import Settings, StoreSettings
 from services.media.stores import direct_cloud, open_stores, scaling_stores
 
@@ -35,6 +36,7 @@ async def compose(config: Settings, url: str) -> server.Service:
     told_at = f"{config.public_url.rstrip('/')}/api/images/direct/notification"
     direct = DirectUploads(db, gallery, quota, direct_cloud(stores), told_at, config.max_upload_bytes)
     renditions = Renditions(db, rows, stores, pool, links, scaling_stores(config, stores))
+    retention = Retention(db, gallery)
     images = servicer.Images(links)
     runner = tasks.TaskRunner(url)
 
@@ -48,12 +50,13 @@ async def compose(config: Settings, url: str) -> server.Service:
     runner.task(IMPORT_TASK, bring)
     runner.every("* * * * *", "sweep_pending", rows.sweep_pending)
     runner.every("* * * * *", "sweep_direct_uploads", direct.sweep)
+    runner.every(config.retention_schedule, "sweep_kept_long_enough", retention.sweep)
     runner.every("17 3 * * *", "sweep_without_row", Audit(db, stores).sweep)
     auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
 
     async def forget(user_id: str) -> None:
         await direct.forget(user_id)
-        await gallery.delete_all(user_id)
+        await retention.forget(user_id)
 
     async def close() -> None:
         await pool.close()
@@ -61,7 +64,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         await db.close()
 
     rpcs = (
-        servicer.MediaServicer(gallery, renditions, direct, images, config.max_upload_bytes),
+        servicer.MediaServicer(gallery, renditions, retention, direct, images, config.max_upload_bytes),
         servicer.ImageStoreServicer(gallery, images),
         user_data.UserDataServicer(forget),
     )

@@ -28,6 +28,7 @@ from services.media.forms import read_form
 from services.media.gallery import MAX_PAGE, Gallery, StoredImage
 from services.media.links import Links
 from services.media.renditions import Renditions
+from services.media.retention import Retention
 
 SERVICE = pb.DESCRIPTOR.services_by_name["MediaService"].full_name
 STORE = store.DESCRIPTOR.services_by_name["ImageStoreService"].full_name
@@ -73,11 +74,13 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         self,
         gallery: Gallery,
         renditions: Renditions,
+        retention: Retention,
         direct: DirectUploads,
         images: Images,
         max_upload_bytes: int,
     ) -> None:
         self._gallery = gallery
+        self._retention = retention
         self._direct = direct
         self._renditions = renditions
         self._images = images
@@ -139,6 +142,13 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         told = metadata_of(context)
         await self._direct.notified(request.data, told.get("x-cld-timestamp", ""), told.get("x-cld-signature", ""))
         return pb.ReceiveCloudinaryNotificationResponse(received=True)
+
+    async def GetRetention(self, request: pb.GetRetentionRequest, context: Context) -> pb.GetRetentionResponse:
+        return pb.GetRetentionResponse(retention_days=await self._retention.days(caller(context).user_id))
+
+    async def SetRetention(self, request: pb.SetRetentionRequest, context: Context) -> pb.SetRetentionResponse:
+        await self._retention.choose(caller(context).user_id, request.retention_days)
+        return pb.SetRetentionResponse(retention_days=request.retention_days)
 
     async def DownloadImage(self, request: pb.DownloadImageRequest, context: Context) -> AsyncIterator[HttpBody]:
         download = await self._download(request, metadata_of(context).get("accept", ""))
