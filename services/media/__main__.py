@@ -53,7 +53,7 @@ async def compose(config: Settings, url: str) -> server.Service:
     runner.every("* * * * *", "sweep_pending", rows.sweep_pending)
     runner.every("* * * * *", "sweep_direct_uploads", direct.sweep)
     runner.every("17 3 * * *", "sweep_without_row", Audit(db, stores).sweep)
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD])
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
 
     async def forget(user_id: str) -> None:
         await direct.forget(user_id)
@@ -72,6 +72,8 @@ async def compose(config: Settings, url: str) -> server.Service:
     return server.Service(
         name="media",
         listen=config.listen,
+        health_listen=config.health_listen,
+        tls=config.tls,
         drain_seconds=config.drain_seconds,
         access=Access(public=servicer.PUBLIC, internal=servicer.INTERNAL | user_data.INTERNAL),
         users=client.user_tokens(auth, tokens, config.token_issuer),
