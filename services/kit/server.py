@@ -64,6 +64,8 @@ async def start(service: Service) -> tuple[grpc.aio.Server, health.aio.HealthSer
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),
+            # Else each stream may have megabytes on their way to us, however slowly we read.
+            ("grpc.http2.bdp_probe", 0),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
             # Callers look names up again only when a connection ends; so new copies get their share within minutes.
             # What is under way on an old connection may take as long as it takes.

@@ -1,7 +1,9 @@
 """The media service: settings → dependencies → serve. `audit` as argument compares rows and bytes instead."""
 
 import asyncio
+import ctypes
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from services.kit import client, database, embedded, server, tasks, user_data
@@ -19,6 +21,8 @@ from services.media.renditions import Renditions
 from services.media.retention import Retention
 from services.media.settings import Settings, StoreSettings
 from services.media.stores import direct_cloud, open_stores, scaling_stores
+
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
 
 
 async def compose(config: Settings, url: str) -> server.Service:
@@ -104,7 +108,16 @@ async def audit() -> bool:
     return all(each.good for each in found)
 
 
+def give_memory_back() -> None:
+    """Has glibc return large blocks to the system when they are free; left alone, it keeps what a rush has taken."""
+    with suppress(OSError, AttributeError):  # another C library
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
+        libc.mallopt(_M_ARENA_MAX, 2)
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["audit"]:
         sys.exit(not asyncio.run(audit()))
+    give_memory_back()
     server.main("media", Settings, compose, Path(__file__).parent)

@@ -88,7 +88,7 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
 
     async def UploadImage(self, request_iterator: AsyncIterator[HttpBody], context: Context) -> pb.UploadImageResponse:
         me = caller(context)
-        chunks = ((part.content_type, part.data) async for part in request_iterator)
+        chunks = _chunks(request_iterator)
         with _counted():
             async with read_form(chunks, self._max_upload_bytes) as form:
                 if not form.size:
@@ -233,6 +233,15 @@ def check_type(kind: str) -> None:
     """Raises InvalidImageType for what a user does not upload."""
     if kind not in UPLOAD_TYPES:
         raise InvalidImageType("Invalid image type. Must be: user or outfit")
+
+
+async def _chunks(parts: AsyncIterator[HttpBody]) -> AsyncIterator[tuple[str, bytes]]:
+    """Content type and bytes of each message; none is kept while the next is waited for."""
+    async for part in parts:
+        chunk = part.content_type, part.data
+        del part
+        yield chunk
+        del chunk
 
 
 def _metadata(metadata: Struct) -> dict[str, Any]:
