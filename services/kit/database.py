@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.kit import embedded
-from services.kit.errors import InvalidArgument
+from services.kit.errors import UnstorableText
 from services.kit.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
@@ -23,12 +23,6 @@ log = logging.getLogger(__name__)
 _STATEMENT_TIMEOUT_MS = 10_000
 # character_not_in_repertoire, untranslatable_character: U+0000 as it is, or escaped in JSON.
 _UNSTORABLE = ("22021", "22P05")
-
-
-class UnstorableText(InvalidArgument):
-    """A text has U+0000 in it, which PostgreSQL does not take."""
-
-    reason = "UNSTORABLE_TEXT"
 
 
 class Database:
