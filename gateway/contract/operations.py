@@ -17,9 +17,9 @@ from gateway.contract.source import HTTP_BODY, Binding, Call, Message, Source, v
 
 READING = ("get", "head")
 TITLES = {
-    200: "Done",
-    201: "Made",
-    202: "Begun",
+    200: "All went well",
+    201: "It was made",
+    202: "It has begun",
     400: "The request cannot be accepted",
     401: "Nobody is signed in",
     402: "Not enough credits",
@@ -140,9 +140,10 @@ class Operations:
             if message and kind.startswith("multipart/"):
                 content[kind] = {"schema": self._schemas.request(message, "*")}
             elif message:
-                self._schemas.answer(message.name)
-                text = f"The data of an event is JSON: a `{message.short}`."
-                content[kind] = {"schema": {"type": "string", "description": text}}
+                data = {"contentMediaType": "application/json", "contentSchema": self._schemas.answer(message.name)}
+                event = {"id": {"type": "string"}, "data": {"type": "string", **data}}
+                text = f"One event of the stream; its data is the JSON of a `{message.short}`."
+                content[kind] = {"schema": {"type": "object", "description": text, "properties": event}}
             elif kind.startswith("image/"):
                 content[kind] = {"schema": {"type": "string", "format": "binary"}}
             else:
@@ -153,7 +154,7 @@ class Operations:
         """What is no error."""
         options = call.options
         status = options.status or 200
-        answer: Json = {"description": TITLES.get(status, "Done")}
+        answer: Json = {"description": TITLES.get(status, TITLES[200])}
         if call.response == HTTP_BODY:
             answer |= self._raw(options.response)
         else:

@@ -50,8 +50,9 @@ class Page:
         groups = []
         for tag in self._document["tags"]:
             links = "".join(
-                f'<li><a href="#{operation["operationId"]}">{_badge(verb)} {escape(operation["summary"])}</a></li>'
-                for verb, _, operation in self._operations(tag["name"])
+                f'<li><a href="#{operation["operationId"]}" title="{escape(operation["summary"])}">'
+                f"{_badge(verb)} {escape(path.removeprefix('/api'))}</a></li>"
+                for verb, path, operation in self._operations(tag["name"])
             )
             groups.append(f"<h2>{escape(tag['name'])}</h2><ul>{links}</ul>")
         return "\n".join(groups)
@@ -111,7 +112,7 @@ class Page:
                     if header.get("required")
                 )
                 yield (
-                    f"<h4>Answer {status}{shape}</h4>{prose(answer['description'] + '.')}"
+                    f"<h4>Answer {status}{shape}</h4>{prose(answer['description'].rstrip('.') + '.')}"
                     + (f"<ul>{headers}</ul>" if headers else "")
                 )
 
