@@ -73,7 +73,7 @@ def main() -> None:
 def describe(generated: Path) -> None:
     """Writes the contract as OpenAPI and as a page, with the code that was just generated."""
     sys.path[:0] = [str(generated), str(ROOT)]
-    from gateway import contract  # noqa: PLC0415 - needs the generated code
+    from gateway import contract  # needs the generated code
 
     contract.write(generated)
 

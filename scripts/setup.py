@@ -65,7 +65,12 @@ def generate() -> None:
 def contract_inputs() -> list[Path]:
     """What the description of the contract is made from beside the protos: its generator, errors, their sentences."""
     folders = [ROOT / "gateway" / "contract", ROOT / "gateway" / "web", ROOT / "services"]
-    files = (file for folder in folders for file in folder.rglob("*") if file.suffix in (".py", ".html", ".css", ".md", ".svg"))
+    files = (
+        file
+        for folder in folders
+        for file in folder.rglob("*")
+        if file.suffix in (".py", ".html", ".css", ".md", ".svg")
+    )
     ours = (file for file in files if "tests" not in file.parts)
     return sorted([*ours, ROOT / "gateway" / "envoy.yaml", ROOT / "pyproject.toml"])
 

@@ -205,13 +205,13 @@ class Operations:
 
     def error(self, status: int, found: Collection[Reason], operation: str = "") -> Json:
         """The answer with one status, which says for which reasons it is given."""
-        examples = {reason.name: {"$ref": f"#/components/examples/{self._named(reason, operation)}"} for reason in found}
+        examples = {
+            reason.name: {"$ref": f"#/components/examples/{self._named(reason, operation)}"} for reason in found
+        }
         lines = "\n".join(f"- `{reason.name}`: {reason.meaning}" for reason in found)
         answer: Json = {
             "description": f"{TITLES.get(status, 'Refused')}.\n\n{lines}",
-            "content": {
-                "application/json": {"schema": {"$ref": "#/components/schemas/Error"}, "examples": examples}
-            },
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}, "examples": examples}},
             "x-reasons": list(examples),
         }
         if status in (429, 503):

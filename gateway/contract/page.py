@@ -192,7 +192,9 @@ class Page:
             for name, where, schema, required, description in rows
         )
         heading = f"<h4>{escape(title)}</h4>" if title else ""
-        columns = "<thead><tr><th scope='col'>Name</th><th scope='col'>Type</th><th scope='col'>Meaning</th></tr></thead>"
+        columns = (
+            "<thead><tr><th scope='col'>Name</th><th scope='col'>Type</th><th scope='col'>Meaning</th></tr></thead>"
+        )
         return f"{heading}<div class='scroll' tabindex='0'><table>{columns}<tbody>{lines}</tbody></table></div>"
 
     def _type(self, schema: Json) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-
 from gateway.contract.rules import Json
 from services.kit import errors as kit
 from services.kit.errors import ServiceError, http_status_of

@@ -112,9 +112,7 @@ class Schemas:
         schema: Json = {"type": "object"}
         if message.comment:
             schema["description"] = message.comment
-        schema["properties"] = {
-            field.json_name: self.field(message, field, answering) for field in message.fields
-        }
+        schema["properties"] = {field.json_name: self.field(message, field, answering) for field in message.fields}
         always = (field for field in message.fields if not field.proto3_optional)
         required = always if answering else filter(rules.is_required, message.fields)
         if names := [field.json_name for field in required]:

@@ -119,7 +119,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         except ServiceError as error:
             outcome = error.code
             if error.reason not in reasons_of(method):
-                log.error(UNDECLARED, extra={"method": method, "reason": error.reason})
+                log.exception(UNDECLARED, extra={"method": method, "reason": error.reason})
             await _abort(context, error)
         except asyncio.CancelledError:
             outcome = StatusCode.CANCELLED
@@ -165,7 +165,7 @@ def reasons_of(method: str) -> Container[str]:
 
 
 # Those of what is done here for every call, and of the database.
-_SHARED_REASONS = {error.reason for error in (Unauthenticated, Unavailable, Invalid, UnstorableText)}
+_SHARED_REASONS = {error.reason for error in (ServiceError, Unauthenticated, Unavailable, Invalid, UnstorableText)}
 
 
 class _Everything(Container[str]):

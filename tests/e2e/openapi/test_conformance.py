@@ -12,8 +12,8 @@ import pytest
 from sandbox.stack import ROOT, Stack
 from tests.e2e.browser import NO_TLS
 
-# Our contract says otherwise than these: an unknown method is a 404; JSON of protobuf takes "5" for 5 and ignores fields
-# that it does not know; and what fits a schema may still be no e-mail address, or name an image that is not there.
+# Our contract says otherwise than these: an unknown method is a 404; JSON of protobuf takes "5" for 5 and ignores
+# fields that it does not know; what fits a schema may still be no e-mail address, or name an image that is not there.
 NOT_OURS = "unsupported_method,negative_data_rejection,positive_data_acceptance"
 # They need what only a mail or Stripe has; tests of their own bring it.
 CANNOT_SUCCEED = {"verifyEmail", "resetPassword", "receiveWebhook"}
