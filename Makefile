@@ -6,7 +6,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test gen lint format lock bench-engine bench-login bench-ledger screenshots picture stop clean
+.PHONY: help setup run test gen clients lint format lock bench-engine bench-login bench-ledger screenshots picture stop clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test: setup ## Run every test (ARGS="tests/e2e -k upload" for some)
 
 gen: setup ## Generate the code from the protos again
 	@rm -f gen/inputs && $(PYTHON) scripts/setup.py
+
+clients: gen ## Make the Python and TypeScript clients again (the latter needs Node and npm)
+	@$(VENV_PYTHON) scripts/clients.py
 
 lint: setup ## Check style, types and protos
 	@.venv/bin/ruff check .
