@@ -13,7 +13,7 @@ from gateway.contract import reasons, rules
 from gateway.contract.reasons import Reason, UnknownReason
 from gateway.contract.rules import Json
 from gateway.contract.schemas import Schemas, example_value
-from gateway.contract.source import HTTP_BODY, Binding, Call, Message, Source, value_of
+from gateway.contract.source import HTTP_BODY, Binding, Call, Message, Source, rules_of, value_of
 
 READING = ("get", "head")
 TITLES = {
@@ -45,10 +45,9 @@ _RETRY_AFTER = {
         "schema": {"type": "integer", "minimum": 1},
     }
 }
-_RENEWED = {
-    "name": "Set-Cookie",
-    "description": "New `access_token` and `refresh_token`, where the session was renewed on the way",
-}
+_RENEWED = contract_pb2.Header(
+    name="Set-Cookie", description="New `access_token` and `refresh_token`, where the session was renewed on the way"
+)
 
 
 class Operations:
@@ -163,7 +162,7 @@ class Operations:
             answer["content"] = {"application/json": {"schema": schema, "example": example}}
         headers = {header.name: _header(header) for header in options.response_headers}
         if options.credentials == contract_pb2.CREDENTIALS_UNSPECIFIED and "Set-Cookie" not in headers:
-            headers["Set-Cookie"] = _header(contract_pb2.Header(**_RENEWED))
+            headers["Set-Cookie"] = _header(_RENEWED)
         if headers:
             answer["headers"] = headers
         answers = {str(status): answer}
@@ -233,12 +232,12 @@ class Operations:
     def _sentence(self, message: Message) -> str:
         """What a broken rule of the message is told with."""
         own = [rule.message for rule in message.rules()]
-        of_fields = [rule.message for field in message.fields for rule in rules.rules_of(field).cel]
+        of_fields = [rule.message for field in message.fields for rule in rules_of(field).cel]
         inner = [self._sentence(one) for one in self._inner(message) if self._has_rules(one)]
         return [*own, *of_fields, *inner, "A value is not allowed"][0]
 
     def _has_rules(self, message: Message) -> bool:
-        checked = any(rules.rules_of(field).ByteSize() for field in message.fields)
+        checked = any(rules_of(field).ByteSize() for field in message.fields)
         return bool(message.rules()) or checked or any(self._has_rules(inner) for inner in self._inner(message))
 
     def _has_text(self, message: Message) -> bool:

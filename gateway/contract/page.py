@@ -129,7 +129,7 @@ class Page:
 
     def _everywhere(self) -> str:
         """The errors of every call, once."""
-        found = {}
+        found: dict[tuple[str, str], str] = {}
         for methods in self._document["paths"].values():
             for operation in methods.values():
                 for status, answer in operation["responses"].items():

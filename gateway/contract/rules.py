@@ -25,8 +25,9 @@ def keywords(field: Field) -> tuple[Json, list[str]]:
     """What is allowed of a field's value, and the sentences of the rules that JSON Schema cannot say."""
     rules = rules_of(field)
     found: Json = {}
-    for kind, names in (("string", _STRING), ("int32", _NUMBER), ("double", _NUMBER), ("repeated", _LIST)):
-        if rules.HasField(kind):
+    kinds: dict[str, dict[str, str]] = {"string": _STRING, "int32": _NUMBER, "double": _NUMBER, "repeated": _LIST}
+    for kind, names in kinds.items():
+        if rules.WhichOneof("type") == kind:
             part = getattr(rules, kind)
             found |= {keyword: getattr(part, name) for name, keyword in names.items() if part.HasField(name)}
     if rules.string.WhichOneof("well_known"):

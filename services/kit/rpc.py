@@ -158,7 +158,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
 def reasons_of(method: str) -> Container[str]:
     """The reasons of the errors that a call may answer with, as its proto says; any for one that has no proto."""
     try:
-        described = descriptor_pool.Default().FindMethodByName(method.replace("/", "."))  # type: ignore[no-untyped-call]
+        described = descriptor_pool.Default().FindMethodByName(method.replace("/", "."))
     except KeyError:
         return _Everything()
     return _SHARED_REASONS | set(described.GetOptions().Extensions[contract_pb2.call].errors)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import schemathesis
 
@@ -23,6 +23,8 @@ from tests.e2e.fitting import ask, bring, wait_for
 
 URL = os.environ["GATEWAY_URL"]
 ANONYMOUS = bool(os.environ.get("ANONYMOUS"))
+Case: TypeAlias = schemathesis.Case[Any]
+
 # These take from their caller what the others need, and are followed by somebody else.
 LAST_ACTS = {"logout", "endSession", "deleteAccount", "updateProfile", "deleteImage", "cancelJob"}
 _OWN_WORLDS = {name: name for name in LAST_ACTS} | {"getJob": "jobs", "watchJob": "jobs"}
@@ -81,11 +83,11 @@ def world_of(operation: str) -> World:
 class AccessToken:
     """Signs requests in."""
 
-    def get(self, case: schemathesis.Case, _context: schemathesis.AuthContext) -> str | None:
+    def get(self, case: Case, _context: schemathesis.AuthContext) -> str | None:
         """The token of whoever is to ask."""
         return None if ANONYMOUS else world_of(name_of(case)).token
 
-    def set(self, case: schemathesis.Case, data: str, _context: schemathesis.AuthContext) -> None:
+    def set(self, case: Case, data: str, _context: schemathesis.AuthContext) -> None:
         """Puts it where the operation looks for it."""
         if name_of(case) == "refreshSession":
             case.cookies["refresh_token"] = World().browser.cookies["refresh_token"]
@@ -93,13 +95,13 @@ class AccessToken:
             case.headers["Authorization"] = f"Bearer {data}"
 
 
-def name_of(case: schemathesis.Case) -> str:
+def name_of(case: Case) -> str:
     """The operation's id."""
     return str(case.operation.definition.raw["operationId"])
 
 
 @schemathesis.hook
-def before_call(_context: schemathesis.HookContext, case: schemathesis.Case, _kwargs: dict[str, Any]) -> None:
+def before_call(_context: schemathesis.HookContext, case: Case, _kwargs: dict[str, Any]) -> None:
     """Names things that exist in every second request that is signed in."""
     operation = name_of(case)
     if ANONYMOUS or case.method != case.operation.method.upper():
@@ -148,7 +150,7 @@ def _ids(operation: str, world: World) -> dict[str, str]:
 
 
 @schemathesis.hook
-def after_call(_context: schemathesis.HookContext, case: schemathesis.Case, response: schemathesis.Response) -> None:
+def after_call(_context: schemathesis.HookContext, case: Case, response: schemathesis.Response) -> None:
     """Remembers the answer; who has given up what they had is followed by somebody else."""
     operation = name_of(case)
     _answers[operation][response.status_code] += 1

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 from drape_client import AuthenticatedClient, Client
 from drape_client.api.auth import register
@@ -63,7 +64,9 @@ async def test_the_python_client_makes_a_try_on(stack: Stack, tmp_path: Path) ->
     person = RegisterRequest(email=f"{tmp_path.name}@python.example.com", password="correct horse battery")
     joined = register.sync(client=Client(stack.url), body=person)
     assert isinstance(joined, RegisterResponse), joined
-    client = AuthenticatedClient(stack.url, token=joined.token, timeout=120, raise_on_unexpected_status=True)
+    client = AuthenticatedClient(
+        stack.url, token=joined.token, timeout=httpx.Timeout(120), raise_on_unexpected_status=True
+    )
     request = GenerateRequest(
         person_image_id=_upload(client, UploadFormType.USER, pictures.person()),
         outfit_image_id=_upload(client, UploadFormType.OUTFIT, pictures.garment()),
