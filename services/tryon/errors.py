@@ -1,5 +1,6 @@
 """What can go wrong with a try-on, as the caller is told."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from grpc import StatusCode
@@ -86,7 +87,10 @@ class GenerationFailed(ServiceError):
 
 
 class InputRefused(InvalidArgument):
-    """An engine says what is wrong with an image; `reason` is the engine's. No credit was spent."""
+    """What is wrong with an image; `reason` is the engine's. No credit was spent.
+
+    The metadata says which image it is and where in it: left, top, right, bottom, each 0 to 1.
+    """
 
     REASONS: ClassVar = {
         "BODY_CROPPED": "The person's shoulders are cut off.",
@@ -107,6 +111,8 @@ class InputRefused(InvalidArgument):
     }
     """Every reason, and what it means. The sentences are the engines'."""
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, message: str, field: str = "", box: Sequence[float] | None = None) -> None:
+        place = {"box": ",".join(f"{edge:.4g}" for edge in box)} if box else {}
+        super().__init__(message, **({"field": field} if field else {}), **place)
         self.reason = reason
+        self.field = field
