@@ -1,4 +1,4 @@
-"""Makes `clients/` from the contract in `gen/openapi.json`, with the generators that pyproject.toml and package.json name."""
+"""Makes `clients/` from `gen/openapi.json`, with the generators that pyproject.toml and package.json name."""
 
 import hashlib
 import os

@@ -207,6 +207,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/email/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mails the link that confirms an address again, to who is signed in and has an address to confirm */
+        post: operations["resendVerification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/sessions": {
         parameters: {
             query?: never;
@@ -418,6 +435,63 @@ export interface paths {
          * @description Puts one of the caller's own pictures into the gallery of generated ones. Answers 201.
          */
         post: operations["saveImage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/images/direct": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets the browser send one picture straight to Cloudinary: a form with these fields and the file, posted to the URL
+         * @description Lets the browser send one picture straight to Cloudinary: a form with these fields and the file, posted to the URL. The picture is checked when Cloudinary says that it has it, and appears in the gallery then.
+         */
+        post: operations["createDirectUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/images/direct/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What has become of a picture that was sent straight to Cloudinary
+         * @description What has become of a picture that was sent straight to Cloudinary. Kept for an hour.
+         */
+        get: operations["getDirectUpload"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/images/direct/notification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cloudinary's notification, whose signature is the permission */
+        post: operations["receiveCloudinaryNotification"];
         delete?: never;
         options?: never;
         head?: never;
@@ -639,6 +713,39 @@ export interface components {
              * @example https://checkout.stripe.com/c/pay/cs_test_a1B2c3D4e5F6g7H8
              */
             url: string;
+        };
+        CreateDirectUploadRequest: {
+            /**
+             * @description user or outfit.
+             * @enum {string}
+             */
+            type: "user" | "outfit";
+        };
+        CreateDirectUploadResponse: {
+            /** @example 0193f0c2-9a44-7c11-8a0b-5f1d6f0c7e21 */
+            id: string;
+            /**
+             * Format: uri
+             * @description Where the form is to be posted.
+             * @example https://api.cloudinary.com/v1_1/demo/image/upload
+             */
+            url: string;
+            /**
+             * @description Fields of the form, beside `file`.
+             * @example {
+             *       "public_id": "virtual-tryon/incoming/0193f0c2",
+             *       "signature": "bfd09f95f331f558cbd1320e67aa8d488770583e"
+             *     }
+             */
+            fields: {
+                [key: string]: string;
+            };
+            /**
+             * Format: date-time
+             * @description Until when Cloudinary takes it.
+             * @example 2026-01-31T10:30:00Z
+             */
+            expiresAt: string;
         };
         /** @description What a try-on is made of, and how it should be made. */
         CreateJobRequest: {
@@ -872,6 +979,22 @@ export interface components {
              */
             debt: number;
         };
+        GetDirectUploadResponse: {
+            /** @example 0193f0c2-9a44-7c11-8a0b-5f1d6f0c7e21 */
+            id: string;
+            /**
+             * @description waiting, arrived, stored or refused.
+             * @example stored
+             * @enum {string}
+             */
+            state: "waiting" | "arrived" | "stored" | "refused";
+            /** @description Of a stored one. */
+            image?: components["schemas"]["Image"];
+            /** @description Of a refused one: the reason that an upload's error has. */
+            reason: string;
+            /** @description Of a refused one: a sentence to show to a person. */
+            message: string;
+        };
         GetJobResponse: {
             job: components["schemas"]["Job"];
         };
@@ -962,6 +1085,16 @@ export interface components {
              * @example image/jpeg
              */
             contentType: string;
+            /**
+             * @description Of the bytes, in hex.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            sha256: string;
+            /**
+             * @description A few dozen characters that stand for the picture while it loads (https://blurha.sh).
+             * @example LEHV6nWB2yk8pyo0adR*.7kCMdnj
+             */
+            blurhash: string;
         };
         Job: {
             /** @example 0193f0c2-7d1c-7a52-9f3e-0c5b8f6f2a10 */
@@ -1012,6 +1145,12 @@ export interface components {
              * @description While it is queued: how many jobs are before it.
              */
             queuePosition?: number;
+            /**
+             * Format: double
+             * @description How good the engine that made the picture found it, 0 to 1. Left out by engines that do not say.
+             * @example 0.93
+             */
+            score?: number;
         };
         JobError: {
             /**
@@ -1024,6 +1163,21 @@ export interface components {
              * @example No person was found in this photo. Please use one that shows you from the front, at least to the waist.
              */
             message: string;
+            /**
+             * @description The field that named the image that is the cause: personImageId or outfitImageId.
+             * @enum {string}
+             */
+            field?: "personImageId" | "outfitImageId";
+            /**
+             * @description Where in that image, if it can be said: left, top, right, bottom, each 0 to 1.
+             * @example [
+             *       0.1,
+             *       0.05,
+             *       0.4,
+             *       0.5
+             *     ]
+             */
+            box: number[];
         };
         /** @description An Ed25519 public key (RFC 8037). */
         JsonWebKey: {
@@ -1125,6 +1279,10 @@ export interface components {
              */
             box: number[];
         };
+        ReceiveCloudinaryNotificationResponse: {
+            /** @example true */
+            received: boolean;
+        };
         ReceiveWebhookResponse: {
             /** @example true */
             received: boolean;
@@ -1160,6 +1318,11 @@ export interface components {
              * @example eyJhbGciOiJFZERTQSIsImtpZCI6IjEifQ.eyJzdWIiOiIwMTkzZjBjMiJ9.c2lnbmF0dXJl
              */
             token: string;
+        };
+        ResendVerificationRequest: Record<string, never>;
+        ResendVerificationResponse: {
+            /** @example If your address waits to be confirmed, a link is on its way. */
+            message: string;
         };
         ResetPasswordRequest: {
             /**
@@ -1255,7 +1418,7 @@ export interface components {
             currency: string;
             /**
              * Format: int32
-             * @description What came in with it; below zero for spending.
+             * @description What came in with it; below zero for spending, and for a change to a cheaper plan.
              * @example 10
              */
             credits: number;
@@ -1303,7 +1466,7 @@ export interface components {
         UploadForm: {
             /**
              * Format: binary
-             * @description A photo of a person, or a picture of an outfit: JPEG, PNG or WebP.
+             * @description A photo of a person, or a picture of an outfit: JPEG, PNG, WebP, HEIC or AVIF.
              */
             image: string;
             /**
@@ -1502,6 +1665,19 @@ export interface components {
             };
         };
         /**
+         * @description There are no such bytes.
+         *
+         *     - `RANGE_NOT_SATISFIABLE`: The picture has no such bytes.
+         */
+        "416-RANGE_NOT_SATISFIABLE": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
          * @description Too many requests.
          *
          *     - `RATE_LIMITED`: There are too many requests at once.
@@ -1644,7 +1820,22 @@ export interface operations {
             403: components["responses"]["403-CROSS_SITE_REQUEST"];
             413: components["responses"]["413-REQUEST_TOO_LARGE"];
             415: components["responses"]["415-NOT_JSON"];
-            429: components["responses"]["429-RATE_LIMITED"];
+            /**
+             * @description Too many requests.
+             *
+             *     - `TOO_MANY_ATTEMPTS`: There was too much guessing of late. Nothing was looked at.
+             *     - `RATE_LIMITED`: There are too many requests at once.
+             */
+            429: {
+                headers: {
+                    /** @description Seconds after which trying again makes sense, where that is known. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             431: components["responses"]["431-REQUEST_TOO_LARGE"];
             500: components["responses"]["500-INTERNAL"];
             503: components["responses"]["503-UNAVAILABLE"];
@@ -2359,6 +2550,61 @@ export interface operations {
             504: components["responses"]["504-UNAVAILABLE"];
         };
     };
+    resendVerification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["ResendVerificationRequest"];
+            };
+        };
+        responses: {
+            /** @description All went well */
+            200: {
+                headers: {
+                    /** @description New `access_token` and `refresh_token`, where the session was renewed on the way */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "If your address waits to be confirmed, a link is on its way."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ResendVerificationResponse"];
+                };
+            };
+            400: components["responses"]["400-BAD_REQUEST"];
+            /**
+             * @description Nobody is signed in.
+             *
+             *     - `UNAUTHENTICATED`: Nobody, or nobody valid, is calling.
+             *     - `INVALID_SESSION`: The session has ended, or the refresh token was used before.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: components["responses"]["403-CROSS_SITE_REQUEST"];
+            413: components["responses"]["413-REQUEST_TOO_LARGE"];
+            415: components["responses"]["415-NOT_JSON"];
+            429: components["responses"]["429-RATE_LIMITED"];
+            431: components["responses"]["431-REQUEST_TOO_LARGE"];
+            500: components["responses"]["500-INTERNAL"];
+            503: components["responses"]["503-UNAVAILABLE"];
+            504: components["responses"]["504-UNAVAILABLE"];
+        };
+    };
     listSessions: {
         parameters: {
             query?: never;
@@ -3024,7 +3270,9 @@ export interface operations {
                      *         "width": 1024,
                      *         "height": 1365,
                      *         "size": 218044,
-                     *         "contentType": "image/jpeg"
+                     *         "contentType": "image/jpeg",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj"
                      *       }
                      *     }
                      */
@@ -3036,7 +3284,11 @@ export interface operations {
              *
              *     - `NO_IMAGE_FILE`: The form has no file, or is none.
              *     - `INVALID_IMAGE_TYPE`: The form's `type` is neither user nor outfit.
-             *     - `INVALID_FILE_TYPE`: The bytes are not a picture we take.
+             *     - `INVALID_FILE_TYPE`: The bytes are of no kind of picture that we take.
+             *     - `IMAGE_ANIMATED`: The picture moves.
+             *     - `IMAGE_DAMAGED`: The picture cannot be read to its end.
+             *     - `IMAGE_POLYGLOT`: The file is a picture and something else at once.
+             *     - `IMAGE_TOO_COMPLEX`: Reading the picture takes more time or memory than we give it.
              *     - `IMAGE_TOO_LARGE`: The picture has too many pixels.
              *     - `IMAGE_TOO_SMALL`: The picture has too few pixels.
              *     - `BAD_REQUEST`: The request is not HTTP, or its body or a parameter is not what the call takes.
@@ -3082,6 +3334,7 @@ export interface operations {
              * @description Too large.
              *
              *     - `FILE_TOO_LARGE`: The file has too many bytes.
+             *     - `QUOTA_EXCEEDED`: The user's gallery is full. Nothing was stored.
              *     - `REQUEST_TOO_LARGE`: The body is larger than 1 MiB (413), or the headers are too long (431).
              */
             413: {
@@ -3098,7 +3351,8 @@ export interface operations {
             /**
              * @description Not available right now.
              *
-             *     - `STORAGE_UNAVAILABLE`: The store that keeps the pictures does not answer.
+             *     - `STORAGE_UNAVAILABLE`: The store answers, and does not have the bytes that it should have.
+             *     - `BUSY`: More pictures are waiting than we let wait.
              *     - `UNAVAILABLE`: A service is away (503) or took too long (504). Nothing is lost; try again.
              */
             503: {
@@ -3160,7 +3414,9 @@ export interface operations {
                      *           "width": 1024,
                      *           "height": 1365,
                      *           "size": 218044,
-                     *           "contentType": "image/jpeg"
+                     *           "contentType": "image/jpeg",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj"
                      *         }
                      *       ],
                      *       "nextPageToken": ""
@@ -3325,7 +3581,9 @@ export interface operations {
                      *         "width": 1024,
                      *         "height": 1365,
                      *         "size": 218044,
-                     *         "contentType": "image/jpeg"
+                     *         "contentType": "image/jpeg",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj"
                      *       }
                      *     }
                      */
@@ -3336,7 +3594,7 @@ export interface operations {
              * @description The request cannot be accepted.
              *
              *     - `NOT_YOUR_IMAGE`: The URL is not that of one of the caller's images.
-             *     - `METADATA_TOO_LARGE`: The metadata is more than we keep.
+             *     - `INVALID_METADATA`: The metadata is more than we keep, or has what JSON cannot say.
              *     - `VALIDATION_FAILED`: A request broke the rules its proto states. The first broken rule's sentence is the message.
              *     - `UNSTORABLE_TEXT`: A text has U+0000 in it, which PostgreSQL does not take.
              *     - `BAD_REQUEST`: The request is not HTTP, or its body or a parameter is not what the call takes.
@@ -3365,8 +3623,265 @@ export interface operations {
             };
             403: components["responses"]["403-CROSS_SITE_REQUEST"];
             404: components["responses"]["404-IMAGE_NOT_FOUND"];
-            413: components["responses"]["413-REQUEST_TOO_LARGE"];
+            /**
+             * @description Too large.
+             *
+             *     - `QUOTA_EXCEEDED`: The user's gallery is full. Nothing was stored.
+             *     - `REQUEST_TOO_LARGE`: The body is larger than 1 MiB (413), or the headers are too long (431).
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             415: components["responses"]["415-NOT_JSON"];
+            429: components["responses"]["429-RATE_LIMITED"];
+            431: components["responses"]["431-REQUEST_TOO_LARGE"];
+            500: components["responses"]["500-INTERNAL"];
+            503: components["responses"]["503-UNAVAILABLE"];
+            504: components["responses"]["504-UNAVAILABLE"];
+        };
+    };
+    createDirectUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "user"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateDirectUploadRequest"];
+            };
+        };
+        responses: {
+            /** @description All went well */
+            200: {
+                headers: {
+                    /** @description New `access_token` and `refresh_token`, where the session was renewed on the way */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0193f0c2-9a44-7c11-8a0b-5f1d6f0c7e21",
+                     *       "url": "https://api.cloudinary.com/v1_1/demo/image/upload",
+                     *       "fields": {
+                     *         "public_id": "virtual-tryon/incoming/0193f0c2",
+                     *         "signature": "bfd09f95f331f558cbd1320e67aa8d488770583e"
+                     *       },
+                     *       "expiresAt": "2026-01-31T10:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CreateDirectUploadResponse"];
+                };
+            };
+            /**
+             * @description The request cannot be accepted.
+             *
+             *     - `INVALID_IMAGE_TYPE`: The form's `type` is neither user nor outfit.
+             *     - `DIRECT_UPLOAD_UNAVAILABLE`: Pictures are not kept at Cloudinary here.
+             *     - `UNSTORABLE_TEXT`: A text has U+0000 in it, which PostgreSQL does not take.
+             *     - `BAD_REQUEST`: The request is not HTTP, or its body or a parameter is not what the call takes.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description Nobody is signed in.
+             *
+             *     - `UNAUTHENTICATED`: Nobody, or nobody valid, is calling.
+             *     - `INVALID_SESSION`: The session has ended, or the refresh token was used before.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: components["responses"]["403-CROSS_SITE_REQUEST"];
+            /**
+             * @description Too large.
+             *
+             *     - `QUOTA_EXCEEDED`: The user's gallery is full. Nothing was stored.
+             *     - `REQUEST_TOO_LARGE`: The body is larger than 1 MiB (413), or the headers are too long (431).
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: components["responses"]["415-NOT_JSON"];
+            429: components["responses"]["429-RATE_LIMITED"];
+            431: components["responses"]["431-REQUEST_TOO_LARGE"];
+            500: components["responses"]["500-INTERNAL"];
+            503: components["responses"]["503-UNAVAILABLE"];
+            504: components["responses"]["504-UNAVAILABLE"];
+        };
+    };
+    getDirectUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193f0c2-9a44-7c11-8a0b-5f1d6f0c7e21 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All went well */
+            200: {
+                headers: {
+                    /** @description New `access_token` and `refresh_token`, where the session was renewed on the way */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0193f0c2-9a44-7c11-8a0b-5f1d6f0c7e21",
+                     *       "state": "stored",
+                     *       "image": {
+                     *         "id": "0193f0c3-0e5a-7b66-a1d4-7c3e9d2b4f43",
+                     *         "userId": "0193f0c2-7d1c-7a52-9f3e-0c5b8f6f2a10",
+                     *         "type": "generated",
+                     *         "url": "http://localhost:8080/media/0193f0c3-0e5a-7b66-a1d4-7c3e9d2b4f43?exp=1767312000&sig=Xq3v0nF2n1oK8yRzPz2l4w",
+                     *         "cloudinaryId": "drape/generated/0193f0c3",
+                     *         "createdAt": "2026-01-31T09:30:00.123456Z",
+                     *         "width": 1024,
+                     *         "height": 1365,
+                     *         "size": 218044,
+                     *         "contentType": "image/jpeg",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj"
+                     *       },
+                     *       "reason": "",
+                     *       "message": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GetDirectUploadResponse"];
+                };
+            };
+            /**
+             * @description The request cannot be accepted.
+             *
+             *     - `UNSTORABLE_TEXT`: A text has U+0000 in it, which PostgreSQL does not take.
+             *     - `BAD_REQUEST`: The request is not HTTP, or its body or a parameter is not what the call takes.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description Nobody is signed in.
+             *
+             *     - `UNAUTHENTICATED`: Nobody, or nobody valid, is calling.
+             *     - `INVALID_SESSION`: The session has ended, or the refresh token was used before.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description Not found.
+             *
+             *     - `UPLOAD_NOT_FOUND`: No such direct upload, or somebody else's, or one of long ago.
+             *     - `ROUTE_NOT_FOUND`: There is nothing at this path, or not for this method.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["429-RATE_LIMITED"];
+            431: components["responses"]["431-REQUEST_TOO_LARGE"];
+            500: components["responses"]["500-INTERNAL"];
+            503: components["responses"]["503-UNAVAILABLE"];
+            504: components["responses"]["504-UNAVAILABLE"];
+        };
+    };
+    receiveCloudinaryNotification: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description When Cloudinary signed it */
+                "X-Cld-Timestamp"?: string;
+                /** @description Cloudinary's signature over body and time */
+                "X-Cld-Signature"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One of Cloudinary's notifications, byte by byte as it was signed */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description All went well */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "received": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReceiveCloudinaryNotificationResponse"];
+                };
+            };
+            /**
+             * @description The request cannot be accepted.
+             *
+             *     - `NOTIFICATION_REFUSED`: Not Cloudinary's, or too old.
+             *     - `DIRECT_UPLOAD_UNAVAILABLE`: Pictures are not kept at Cloudinary here.
+             *     - `BAD_REQUEST`: The request is not HTTP, or its body or a parameter is not what the call takes.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: components["responses"]["404-ROUTE_NOT_FOUND"];
+            413: components["responses"]["413-REQUEST_TOO_LARGE"];
             429: components["responses"]["429-RATE_LIMITED"];
             431: components["responses"]["431-REQUEST_TOO_LARGE"];
             500: components["responses"]["500-INTERNAL"];
@@ -3387,8 +3902,15 @@ export interface operations {
                  * @example Xq3v0nF2n1oK8yRzPz2l4w
                  */
                 sig: string;
+                /** @description Width in pixels of a smaller copy, in AVIF or WebP as Accept likes it; empty for the picture itself. */
+                w?: "320" | "640" | "1280";
             };
             header?: {
+                /**
+                 * @description A part of the bytes
+                 * @example bytes=0-1023
+                 */
+                Range?: string;
                 /** @description The `ETag` of a picture that the client has */
                 "If-None-Match"?: string;
             };
@@ -3416,6 +3938,19 @@ export interface operations {
                     "image/jpeg": string;
                     "image/png": string;
                     "image/webp": string;
+                    "image/avif": string;
+                };
+            };
+            /** @description The part of the picture that `Range` asks for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                    "image/png": string;
+                    "image/webp": string;
+                    "image/avif": string;
                 };
             };
             /** @description The picture is the one of `If-None-Match` */
@@ -3428,6 +3963,14 @@ export interface operations {
             /**
              * @description The request cannot be accepted.
              *
+             *     - `INVALID_FILE_TYPE`: The bytes are of no kind of picture that we take.
+             *     - `IMAGE_ANIMATED`: The picture moves.
+             *     - `IMAGE_DAMAGED`: The picture cannot be read to its end.
+             *     - `IMAGE_POLYGLOT`: The file is a picture and something else at once.
+             *     - `IMAGE_TOO_COMPLEX`: Reading the picture takes more time or memory than we give it.
+             *     - `IMAGE_TOO_LARGE`: The picture has too many pixels.
+             *     - `IMAGE_TOO_SMALL`: The picture has too few pixels.
+             *     - `VALIDATION_FAILED`: A request broke the rules its proto states. The first broken rule's sentence is the message.
              *     - `UNSTORABLE_TEXT`: A text has U+0000 in it, which PostgreSQL does not take.
              *     - `BAD_REQUEST`: The request is not HTTP, or its body or a parameter is not what the call takes.
              */
@@ -3453,13 +3996,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            416: components["responses"]["416-RANGE_NOT_SATISFIABLE"];
             429: components["responses"]["429-RATE_LIMITED"];
             431: components["responses"]["431-REQUEST_TOO_LARGE"];
             500: components["responses"]["500-INTERNAL"];
             /**
              * @description Not available right now.
              *
-             *     - `STORAGE_UNAVAILABLE`: The store that keeps the pictures does not answer.
+             *     - `STORAGE_UNAVAILABLE`: The store answers, and does not have the bytes that it should have.
+             *     - `BUSY`: More pictures are waiting than we let wait.
              *     - `UNAVAILABLE`: A service is away (503) or took too long (504). Nothing is lost; try again.
              */
             503: {
@@ -3533,7 +4078,8 @@ export interface operations {
                      *           "createdAt": "2026-01-31T09:30:00.123456Z"
                      *         },
                      *         "createdAt": "2026-01-31T09:30:00.123456Z",
-                     *         "finishedAt": "2026-01-31T09:30:04.5Z"
+                     *         "finishedAt": "2026-01-31T09:30:04.5Z",
+                     *         "score": 0.93
                      *       }
                      *     }
                      */
@@ -3683,7 +4229,8 @@ export interface operations {
                      *             "createdAt": "2026-01-31T09:30:00.123456Z"
                      *           },
                      *           "createdAt": "2026-01-31T09:30:00.123456Z",
-                     *           "finishedAt": "2026-01-31T09:30:04.5Z"
+                     *           "finishedAt": "2026-01-31T09:30:04.5Z",
+                     *           "score": 0.93
                      *         }
                      *       ],
                      *       "nextPageToken": ""
@@ -3780,7 +4327,8 @@ export interface operations {
                      *           "createdAt": "2026-01-31T09:30:00.123456Z"
                      *         },
                      *         "createdAt": "2026-01-31T09:30:00.123456Z",
-                     *         "finishedAt": "2026-01-31T09:30:04.5Z"
+                     *         "finishedAt": "2026-01-31T09:30:04.5Z",
+                     *         "score": 0.93
                      *       }
                      *     }
                      */
@@ -3793,6 +4341,20 @@ export interface operations {
              *     - `NOT_A_USER_PHOTO`: The first image is not of type user.
              *     - `NOT_AN_OUTFIT`: The second image is not of type outfit.
              *     - `INVALID_IDEMPOTENCY_KEY`: The key is too long.
+             *     - `BODY_CROPPED`: The person's shoulders are cut off.
+             *     - `CATEGORY_NOT_SUPPORTED`: No engine puts on garments of this kind.
+             *     - `CONTENT_REFUSED`: A provider's content check refused the pictures.
+             *     - `FACING_AWAY`: The person is seen from behind.
+             *     - `GARMENT_BACKGROUND_BUSY`: The garment cannot be told from what is behind it.
+             *     - `GARMENT_NOT_FOUND`: There is no garment in the picture.
+             *     - `IMAGE_TOO_LARGE`: The picture has too many pixels.
+             *     - `IMAGE_TOO_SMALL`: The picture has too few pixels.
+             *     - `IMAGE_UNREADABLE`: The picture is damaged.
+             *     - `NO_PERSON_FOUND`: There is no person in the photo.
+             *     - `PERSON_TOO_SMALL`: The person is too small in the photo, or turned aside.
+             *     - `RESULT_NOT_GOOD_ENOUGH`: A picture came of it, but none that we would show.
+             *     - `SEVERAL_PEOPLE`: There is more than one person in the photo.
+             *     - `UPSIDE_DOWN`: The photo is upside down.
              *     - `VALIDATION_FAILED`: A request broke the rules its proto states. The first broken rule's sentence is the message.
              *     - `UNSTORABLE_TEXT`: A text has U+0000 in it, which PostgreSQL does not take.
              *     - `BAD_REQUEST`: The request is not HTTP, or its body or a parameter is not what the call takes.
@@ -3897,7 +4459,8 @@ export interface operations {
                      *           "createdAt": "2026-01-31T09:30:00.123456Z"
                      *         },
                      *         "createdAt": "2026-01-31T09:30:00.123456Z",
-                     *         "finishedAt": "2026-01-31T09:30:04.5Z"
+                     *         "finishedAt": "2026-01-31T09:30:04.5Z",
+                     *         "score": 0.93
                      *       }
                      *     }
                      */
@@ -3994,7 +4557,8 @@ export interface operations {
                      *           "createdAt": "2026-01-31T09:30:00.123456Z"
                      *         },
                      *         "createdAt": "2026-01-31T09:30:00.123456Z",
-                     *         "finishedAt": "2026-01-31T09:30:04.5Z"
+                     *         "finishedAt": "2026-01-31T09:30:04.5Z",
+                     *         "score": 0.93
                      *       }
                      *     }
                      */

@@ -28,6 +28,7 @@ TITLES = {
     409: "It contradicts what happened before",
     413: "Too large",
     415: "Not JSON",
+    416: "There are no such bytes",
     429: "Too many requests",
     431: "The headers are too long",
     500: "A fault of ours",
@@ -166,10 +167,11 @@ class Operations:
         if headers:
             answer["headers"] = headers
         answers = {str(status): answer}
-        if other := options.alternative.status:
-            answers[str(other)] = {"description": options.alternative.description}
-            if "content" in answer and other < 300:
-                answers[str(other)]["content"] = {"application/json": {"schema": schema}}
+        for other in options.alternatives:
+            answers[str(other.status)] = {"description": other.description}
+            if "content" in answer and other.status < 300:
+                same = {kind: {"schema": one["schema"]} for kind, one in answer["content"].items()}
+                answers[str(other.status)]["content"] = same
         return answers
 
     def _errors(self, call: Call, binding: Binding) -> Json:
@@ -260,7 +262,8 @@ def _gateways(call: Call, binding: Binding) -> Iterator[Reason]:
     raw = call.request == HTTP_BODY
     names = ["BAD_REQUEST", "RATE_LIMITED", "INTERNAL", "UNAVAILABLE"]
     if binding.verb not in READING:
-        if not call.options.request_headers:  # a signature is another proof of where a request comes from
+        # What is signed shows where it comes from by that.
+        if not (raw and call.options.credentials == contract_pb2.CREDENTIALS_NONE):
             names.append("CROSS_SITE_REQUEST")
         names += ["REQUEST_TOO_LARGE"] if raw else ["REQUEST_TOO_LARGE", "NOT_JSON"]
     if _path_fields(binding) or raw:

@@ -57,9 +57,9 @@ class Schemas:
 
     def field(self, message: Message, field: Field, answering: bool) -> Json:
         """The schema of one field."""
-        schema = self._type(field, answering)
+        schema = self._map(field, answering) or self._type(field, answering)
         found, untold = rules.keywords(field)
-        if field.label == _T.LABEL_REPEATED:
+        if field.label == _T.LABEL_REPEATED and "additionalProperties" not in schema:
             schema = {"type": "array", "items": schema}
         if not answering and field.type == _T.TYPE_INT32:
             schema |= _INT32
@@ -96,7 +96,8 @@ class Schemas:
             one = None if name in _WELL_KNOWN else self.example(self._source.messages[name])
         else:
             return None
-        return [one] if field.label == _T.LABEL_REPEATED and not isinstance(one, list) else one
+        is_list = field.label == _T.LABEL_REPEATED and self._map(field, answering=True) is None
+        return [one] if is_list and not isinstance(one, list) else one
 
     def _part(self, message: Message, name: str) -> Message:
         (field,) = (field for field in message.fields if field.name == name)
@@ -118,6 +119,13 @@ class Schemas:
         if names := [field.json_name for field in required]:
             schema["required"] = names
         return schema
+
+    def _map(self, field: Field, answering: bool) -> Json | None:
+        """The schema of a map; None for all other fields."""
+        entry = self._source.messages.get(field.type_name.lstrip("."))
+        if entry is None or not entry.descriptor.options.map_entry:
+            return None
+        return {"type": "object", "additionalProperties": self._type(entry.fields[1], answering)}
 
     def _type(self, field: Field, answering: bool) -> Json:
         if field.type != _T.TYPE_MESSAGE:

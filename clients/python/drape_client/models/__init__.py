@@ -8,6 +8,10 @@ from .check_images_response import CheckImagesResponse
 from .create_checkout_request import CreateCheckoutRequest
 from .create_checkout_request_type import CreateCheckoutRequestType
 from .create_checkout_response import CreateCheckoutResponse
+from .create_direct_upload_request import CreateDirectUploadRequest
+from .create_direct_upload_request_type import CreateDirectUploadRequestType
+from .create_direct_upload_response import CreateDirectUploadResponse
+from .create_direct_upload_response_fields import CreateDirectUploadResponseFields
 from .create_job_request import CreateJobRequest
 from .create_job_request_category import CreateJobRequestCategory
 from .create_job_request_garment_photo_type import CreateJobRequestGarmentPhotoType
@@ -21,6 +25,7 @@ from .credit_packages import CreditPackages
 from .delete_account_request import DeleteAccountRequest
 from .delete_account_response import DeleteAccountResponse
 from .delete_image_response import DeleteImageResponse
+from .download_image_w import DownloadImageW
 from .end_other_sessions_response import EndOtherSessionsResponse
 from .end_session_response import EndSessionResponse
 from .error import Error
@@ -38,6 +43,8 @@ from .generated_image import GeneratedImage
 from .get_balance_response import GetBalanceResponse
 from .get_balance_response_subscription import GetBalanceResponseSubscription
 from .get_contract_response_200 import GetContractResponse200
+from .get_direct_upload_response import GetDirectUploadResponse
+from .get_direct_upload_response_state import GetDirectUploadResponseState
 from .get_health_response_200 import GetHealthResponse200
 from .get_job_response import GetJobResponse
 from .get_jwks_response import GetJwksResponse
@@ -50,6 +57,7 @@ from .image_metadata import ImageMetadata
 from .image_type import ImageType
 from .job import Job
 from .job_error import JobError
+from .job_error_field import JobErrorField
 from .job_stage import JobStage
 from .job_status import JobStatus
 from .json_web_key import JsonWebKey
@@ -68,12 +76,18 @@ from .logout_response import LogoutResponse
 from .plan import Plan
 from .problem import Problem
 from .problem_field import ProblemField
+from .receive_cloudinary_notification_body import ReceiveCloudinaryNotificationBody
+from .receive_cloudinary_notification_response import (
+    ReceiveCloudinaryNotificationResponse,
+)
 from .receive_webhook_body import ReceiveWebhookBody
 from .receive_webhook_response import ReceiveWebhookResponse
 from .refresh_session_request import RefreshSessionRequest
 from .refresh_session_response import RefreshSessionResponse
 from .register_request import RegisterRequest
 from .register_response import RegisterResponse
+from .resend_verification_request import ResendVerificationRequest
+from .resend_verification_response import ResendVerificationResponse
 from .reset_password_request import ResetPasswordRequest
 from .reset_password_response import ResetPasswordResponse
 from .save_image_request import SaveImageRequest
@@ -104,6 +118,10 @@ __all__ = (
     "CreateCheckoutRequest",
     "CreateCheckoutRequestType",
     "CreateCheckoutResponse",
+    "CreateDirectUploadRequest",
+    "CreateDirectUploadRequestType",
+    "CreateDirectUploadResponse",
+    "CreateDirectUploadResponseFields",
     "CreateJobRequest",
     "CreateJobRequestCategory",
     "CreateJobRequestGarmentPhotoType",
@@ -117,6 +135,7 @@ __all__ = (
     "DeleteAccountRequest",
     "DeleteAccountResponse",
     "DeleteImageResponse",
+    "DownloadImageW",
     "EndOtherSessionsResponse",
     "EndSessionResponse",
     "Error",
@@ -134,6 +153,8 @@ __all__ = (
     "GetBalanceResponse",
     "GetBalanceResponseSubscription",
     "GetContractResponse200",
+    "GetDirectUploadResponse",
+    "GetDirectUploadResponseState",
     "GetHealthResponse200",
     "GetJobResponse",
     "GetJwksResponse",
@@ -146,6 +167,7 @@ __all__ = (
     "ImageType",
     "Job",
     "JobError",
+    "JobErrorField",
     "JobStage",
     "JobStatus",
     "JsonWebKey",
@@ -164,12 +186,16 @@ __all__ = (
     "Plan",
     "Problem",
     "ProblemField",
+    "ReceiveCloudinaryNotificationBody",
+    "ReceiveCloudinaryNotificationResponse",
     "ReceiveWebhookBody",
     "ReceiveWebhookResponse",
     "RefreshSessionRequest",
     "RefreshSessionResponse",
     "RegisterRequest",
     "RegisterResponse",
+    "ResendVerificationRequest",
+    "ResendVerificationResponse",
     "ResetPasswordRequest",
     "ResetPasswordResponse",
     "SaveImageRequest",

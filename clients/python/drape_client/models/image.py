@@ -34,6 +34,8 @@ class Image:
         height (int): In pixels.
         size (int): In bytes.
         content_type (str): Media type, such as image/jpeg.
+        sha256 (str): Of the bytes, in hex.
+        blurhash (str): A few dozen characters that stand for the picture while it loads (https://blurha.sh).
         cloudinary_id (str | Unset): The name of the picture at the store that keeps it.
     """
 
@@ -47,6 +49,8 @@ class Image:
     height: int
     size: int
     content_type: str
+    sha256: str
+    blurhash: str
     cloudinary_id: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -73,6 +77,10 @@ class Image:
 
         content_type = self.content_type
 
+        sha256 = self.sha256
+
+        blurhash = self.blurhash
+
         cloudinary_id = self.cloudinary_id
 
         field_dict: dict[str, Any] = {}
@@ -89,6 +97,8 @@ class Image:
                 "height": height,
                 "size": size,
                 "contentType": content_type,
+                "sha256": sha256,
+                "blurhash": blurhash,
             }
         )
         if cloudinary_id is not UNSET:
@@ -121,6 +131,10 @@ class Image:
 
         content_type = d.pop("contentType")
 
+        sha256 = d.pop("sha256")
+
+        blurhash = d.pop("blurhash")
+
         cloudinary_id = d.pop("cloudinaryId", UNSET)
 
         image = cls(
@@ -134,6 +148,8 @@ class Image:
             height=height,
             size=size,
             content_type=content_type,
+            sha256=sha256,
+            blurhash=blurhash,
             cloudinary_id=cloudinary_id,
         )
 

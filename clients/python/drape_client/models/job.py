@@ -38,6 +38,8 @@ class Job:
         error (JobError | Unset):
         finished_at (datetime.datetime | Unset):
         queue_position (int | Unset): While it is queued: how many jobs are before it.
+        score (float | Unset): How good the engine that made the picture found it, 0 to 1. Left out by engines that do
+            not say.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Job:
     error: JobError | Unset = UNSET
     finished_at: datetime.datetime | Unset = UNSET
     queue_position: int | Unset = UNSET
+    score: float | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,6 +91,8 @@ class Job:
 
         queue_position = self.queue_position
 
+        score = self.score
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -110,6 +115,8 @@ class Job:
             field_dict["finishedAt"] = finished_at
         if queue_position is not UNSET:
             field_dict["queuePosition"] = queue_position
+        if score is not UNSET:
+            field_dict["score"] = score
 
         return field_dict
 
@@ -158,6 +165,8 @@ class Job:
 
         queue_position = d.pop("queuePosition", UNSET)
 
+        score = d.pop("score", UNSET)
+
         job = cls(
             id=id,
             status=status,
@@ -171,6 +180,7 @@ class Job:
             error=error,
             finished_at=finished_at,
             queue_position=queue_position,
+            score=score,
         )
 
         job.additional_properties = d

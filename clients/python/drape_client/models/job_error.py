@@ -8,6 +8,10 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
+from ..models.job_error_field import JobErrorField
+from ..types import UNSET, Unset
+from typing import cast
+
 
 T = TypeVar("T", bound="JobError")
 
@@ -18,10 +22,14 @@ class JobError:
     Attributes:
         reason (str): UPPER_SNAKE, as in the details of an error answer.
         message (str): A sentence to show to a person.
+        box (list[float]): Where in that image, if it can be said: left, top, right, bottom, each 0 to 1.
+        field (JobErrorField | Unset): The field that named the image that is the cause: personImageId or outfitImageId.
     """
 
     reason: str
     message: str
+    box: list[float]
+    field: JobErrorField | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -29,14 +37,23 @@ class JobError:
 
         message = self.message
 
+        box = self.box
+
+        field: str | Unset = UNSET
+        if not isinstance(self.field, Unset):
+            field = self.field.value
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
             {
                 "reason": reason,
                 "message": message,
+                "box": box,
             }
         )
+        if field is not UNSET:
+            field_dict["field"] = field
 
         return field_dict
 
@@ -47,9 +64,20 @@ class JobError:
 
         message = d.pop("message")
 
+        box = cast(list[float], d.pop("box"))
+
+        _field = d.pop("field", UNSET)
+        field: JobErrorField | Unset
+        if isinstance(_field, Unset):
+            field = UNSET
+        else:
+            field = JobErrorField(_field)
+
         job_error = cls(
             reason=reason,
             message=message,
+            box=box,
+            field=field,
         )
 
         job_error.additional_properties = d

@@ -27,7 +27,7 @@ class Transaction:
         plan (str): The package or the plan; empty for spending.
         amount (int): In minor units of the currency: cents of US dollars. 0 for spending.
         currency (str): Three lower-case letters; empty for spending.
-        credits_ (int): What came in with it; below zero for spending.
+        credits_ (int): What came in with it; below zero for spending, and for a change to a cheaper plan.
         status (TransactionStatus): pending, completed, failed or refunded.
         amount_refunded (int): How much of the amount went back, by refund or dispute.
         created_at (datetime.datetime):

@@ -23,7 +23,7 @@ class UploadForm:
     """The form of an upload.
 
     Attributes:
-        image (File): A photo of a person, or a picture of an outfit: JPEG, PNG or WebP.
+        image (File): A photo of a person, or a picture of an outfit: JPEG, PNG, WebP, HEIC or AVIF.
         type_ (UploadFormType): user or outfit.
     """
 

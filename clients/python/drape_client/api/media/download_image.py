@@ -8,6 +8,7 @@ from ...client import AuthenticatedClient, Client
 from ...types import Response, UNSET
 from ... import errors
 
+from ...models.download_image_w import DownloadImageW
 from ...models.error import Error
 from ...types import File, FileTypes
 from ...types import UNSET, Unset
@@ -20,9 +21,14 @@ def _get_kwargs(
     *,
     exp: str,
     sig: str,
+    w: DownloadImageW | Unset = UNSET,
+    range_: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(range_, Unset):
+        headers["Range"] = range_
+
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
 
@@ -31,6 +37,12 @@ def _get_kwargs(
     params["exp"] = exp
 
     params["sig"] = sig
+
+    json_w: str | Unset = UNSET
+    if not isinstance(w, Unset):
+        json_w = w.value
+
+    params["w"] = json_w
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -54,6 +66,11 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 206:
+        response_206 = File(payload=BytesIO(response.content))
+
+        return response_206
+
     if response.status_code == 304:
         response_304 = cast(Any, None)
         return response_304
@@ -67,6 +84,11 @@ def _parse_response(
         response_404 = Error.from_dict(response.json())
 
         return response_404
+
+    if response.status_code == 416:
+        response_416 = Error.from_dict(response.json())
+
+        return response_416
 
     if response.status_code == 429:
         response_429 = Error.from_dict(response.json())
@@ -116,6 +138,8 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     exp: str,
     sig: str,
+    w: DownloadImageW | Unset = UNSET,
+    range_: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[Any | Error | File]:
     """The bytes behind an image's URL
@@ -127,6 +151,8 @@ def sync_detailed(
         id (str):
         exp (str):
         sig (str):
+        w (DownloadImageW | Unset):
+        range_ (str | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -141,6 +167,8 @@ def sync_detailed(
         id=id,
         exp=exp,
         sig=sig,
+        w=w,
+        range_=range_,
         if_none_match=if_none_match,
     )
 
@@ -157,6 +185,8 @@ def sync(
     client: AuthenticatedClient | Client,
     exp: str,
     sig: str,
+    w: DownloadImageW | Unset = UNSET,
+    range_: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Any | Error | File | None:
     """The bytes behind an image's URL
@@ -168,6 +198,8 @@ def sync(
         id (str):
         exp (str):
         sig (str):
+        w (DownloadImageW | Unset):
+        range_ (str | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -183,6 +215,8 @@ def sync(
         client=client,
         exp=exp,
         sig=sig,
+        w=w,
+        range_=range_,
         if_none_match=if_none_match,
     ).parsed
 
@@ -193,6 +227,8 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     exp: str,
     sig: str,
+    w: DownloadImageW | Unset = UNSET,
+    range_: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[Any | Error | File]:
     """The bytes behind an image's URL
@@ -204,6 +240,8 @@ async def asyncio_detailed(
         id (str):
         exp (str):
         sig (str):
+        w (DownloadImageW | Unset):
+        range_ (str | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -218,6 +256,8 @@ async def asyncio_detailed(
         id=id,
         exp=exp,
         sig=sig,
+        w=w,
+        range_=range_,
         if_none_match=if_none_match,
     )
 
@@ -232,6 +272,8 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     exp: str,
     sig: str,
+    w: DownloadImageW | Unset = UNSET,
+    range_: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Any | Error | File | None:
     """The bytes behind an image's URL
@@ -243,6 +285,8 @@ async def asyncio(
         id (str):
         exp (str):
         sig (str):
+        w (DownloadImageW | Unset):
+        range_ (str | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -259,6 +303,8 @@ async def asyncio(
             client=client,
             exp=exp,
             sig=sig,
+            w=w,
+            range_=range_,
             if_none_match=if_none_match,
         )
     ).parsed
