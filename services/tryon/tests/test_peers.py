@@ -162,13 +162,12 @@ async def test_a_hold_that_is_gone_is_told_apart_from_other_refusals(
     world: World, reason: str, calls: tuple[str, ...]
 ) -> None:
     world.others.refuse = refusing(StatusCode.FAILED_PRECONDITION, reason)
-    asked = {
-        "hold": lambda: world.billing.hold("ann", "job", 1, 60),
-        "capture": lambda: world.billing.capture("ann", "job"),
-    }
-    for name in calls:
+    if "hold" in calls:
         with pytest.raises(HoldLost, match=reason):
-            await asked[name]()
+            await world.billing.hold("ann", "job", 1, 60)
+    if "capture" in calls:
+        with pytest.raises(HoldLost, match=reason):
+            await world.billing.capture("ann", "job")
     world.others.refuse = refusing(StatusCode.ALREADY_EXISTS, "HOLD_MISMATCH")
     for call in (world.billing.capture("ann", "job"), world.billing.hold("ann", "job", 1, 60)):
         with pytest.raises(PeerError) as refused:

@@ -160,7 +160,7 @@ def after_call(_context: schemathesis.HookContext, case: Case, response: schemat
 
 @schemathesis.check
 def names_only_listed_reasons(
-    _context: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+    _context: schemathesis.CheckContext, response: schemathesis.Response, case: Case
 ) -> None:
     """An error's reason is one that the operation lists for its status, and its words tell of nothing inside."""
     if response.status_code < 400 or case.method != case.operation.method.upper():
