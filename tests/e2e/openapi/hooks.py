@@ -119,8 +119,13 @@ def before_call(_context: schemathesis.HookContext, case: Case, _kwargs: dict[st
         case.query.update(part.split("=") for part in query.split("&"))
     if isinstance(case.body, dict):
         named = _NAMED.get(operation, {}).items()
-        # A new body, for examples share theirs.
-        case.body = case.body | {name: find(world) for name, find in named if case.body.get(name, "") != ""}
+        # A new body, for examples share theirs. What is empty on purpose stays so.
+        case.body = case.body | {name: find(world) for name, find in named if _is_given(case.body.get(name, ""))}
+
+
+def _is_given(value: Any) -> bool:
+    # Bytes that are made up are an empty text to Python.
+    return type(value) is not str or value != ""
 
 
 _PICTURES: dict[str, Callable[[World], Any]] = {
@@ -159,9 +164,7 @@ def after_call(_context: schemathesis.HookContext, case: Case, response: schemat
 
 
 @schemathesis.check
-def names_only_listed_reasons(
-    _context: schemathesis.CheckContext, response: schemathesis.Response, case: Case
-) -> None:
+def names_only_listed_reasons(_context: schemathesis.CheckContext, response: schemathesis.Response, case: Case) -> None:
     """An error's reason is one that the operation lists for its status, and its words tell of nothing inside."""
     if response.status_code < 400 or case.method != case.operation.method.upper():
         return
