@@ -173,14 +173,8 @@ class Stack:
             "PUBLIC_URL": self.url,
             "FRONTEND_URL": self.frontend_url,
         }
-        own = {
-            "auth": ("PASSWORD_PEPPER", "REFRESH_SECRET", "KEY_ENCRYPTION_SECRET"),
-            "media": ("URL_SECRET",),
-            "tryon": (),
-            "billing": ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"),
-        }
         result = {
-            service: base | self._service(service, values) | {name: values[name] for name in own[service]}
+            service: base | self._service(service, values) | {name: values[name] for name in secrets.OWN[service]}
             for service in SERVICES
         }
         result["billing"]["STRIPE_API_BASE"] = f"http://127.0.0.1:{self.ports['stripe']}"

@@ -341,7 +341,7 @@ export interface paths {
         put?: never;
         /**
          * Begins a purchase at Stripe; the browser is sent to the answer's url
-         * @description Begins a purchase at Stripe; the browser is sent to the answer's url. Honours `Idempotency-Key`.
+         * @description Begins a purchase at Stripe; the browser is sent to the answer's url. Honours `Idempotency-Key`. Who has a plan and asks for another is sent to the portal to confirm the change, so that nobody pays for two.
          */
         post: operations["createCheckout"];
         delete?: never;

@@ -125,7 +125,9 @@ def sync_detailed(
 ) -> Response[CreateCheckoutResponse | Error]:
     """Begins a purchase at Stripe; the browser is sent to the answer's url
 
-     Begins a purchase at Stripe; the browser is sent to the answer's url. Honours `Idempotency-Key`.
+     Begins a purchase at Stripe; the browser is sent to the answer's url. Honours `Idempotency-Key`. Who
+    has a plan and asks for another is sent to the portal to confirm the change, so that nobody pays for
+    two.
 
     Args:
         idempotency_key (str | Unset):
@@ -159,7 +161,9 @@ def sync(
 ) -> CreateCheckoutResponse | Error | None:
     """Begins a purchase at Stripe; the browser is sent to the answer's url
 
-     Begins a purchase at Stripe; the browser is sent to the answer's url. Honours `Idempotency-Key`.
+     Begins a purchase at Stripe; the browser is sent to the answer's url. Honours `Idempotency-Key`. Who
+    has a plan and asks for another is sent to the portal to confirm the change, so that nobody pays for
+    two.
 
     Args:
         idempotency_key (str | Unset):
@@ -188,7 +192,9 @@ async def asyncio_detailed(
 ) -> Response[CreateCheckoutResponse | Error]:
     """Begins a purchase at Stripe; the browser is sent to the answer's url
 
-     Begins a purchase at Stripe; the browser is sent to the answer's url. Honours `Idempotency-Key`.
+     Begins a purchase at Stripe; the browser is sent to the answer's url. Honours `Idempotency-Key`. Who
+    has a plan and asks for another is sent to the portal to confirm the change, so that nobody pays for
+    two.
 
     Args:
         idempotency_key (str | Unset):
@@ -220,7 +226,9 @@ async def asyncio(
 ) -> CreateCheckoutResponse | Error | None:
     """Begins a purchase at Stripe; the browser is sent to the answer's url
 
-     Begins a purchase at Stripe; the browser is sent to the answer's url. Honours `Idempotency-Key`.
+     Begins a purchase at Stripe; the browser is sent to the answer's url. Honours `Idempotency-Key`. Who
+    has a plan and asks for another is sent to the portal to confirm the change, so that nobody pays for
+    two.
 
     Args:
         idempotency_key (str | Unset):
