@@ -28,8 +28,7 @@ COPY protos protos
 # The description of the API tells of the services' errors and the gateway's.
 COPY services services
 COPY gateway gateway
-RUN python scripts/gen.py
-RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
+RUN python scripts/gen.py && pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
 
 # The try-on engine's models. The script checks their hashes.
 FROM python AS models
