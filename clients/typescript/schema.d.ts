@@ -498,6 +498,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/images/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** For how many days the caller's images are kept; 0, as it is at first, is until they are deleted */
+        get: operations["getRetention"];
+        /** Has the caller's images, results too, deleted once they are older than that; those that are already go within the hour */
+        put: operations["setRetention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/media/{id}": {
         parameters: {
             query?: never;
@@ -1008,6 +1026,13 @@ export interface components {
         GetProfileResponse: {
             user: components["schemas"]["User"];
         };
+        GetRetentionResponse: {
+            /**
+             * Format: int32
+             * @example 30
+             */
+            retentionDays: number;
+        };
         /** @description What is left of one grant. */
         GrantBalance: {
             /**
@@ -1386,6 +1411,22 @@ export interface components {
              * @example true
              */
             current: boolean;
+        };
+        /** @description retentionDays is required. */
+        SetRetentionRequest: {
+            /**
+             * Format: int32
+             * @description 1 to 3650; 0 keeps images until they are deleted.
+             * @example 30
+             */
+            retentionDays: number;
+        };
+        SetRetentionResponse: {
+            /**
+             * Format: int32
+             * @example 30
+             */
+            retentionDays: number;
         };
         Subscriptions: {
             FREE: components["schemas"]["Plan"];
@@ -3882,6 +3923,125 @@ export interface operations {
             };
             404: components["responses"]["404-ROUTE_NOT_FOUND"];
             413: components["responses"]["413-REQUEST_TOO_LARGE"];
+            429: components["responses"]["429-RATE_LIMITED"];
+            431: components["responses"]["431-REQUEST_TOO_LARGE"];
+            500: components["responses"]["500-INTERNAL"];
+            503: components["responses"]["503-UNAVAILABLE"];
+            504: components["responses"]["504-UNAVAILABLE"];
+        };
+    };
+    getRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All went well */
+            200: {
+                headers: {
+                    /** @description New `access_token` and `refresh_token`, where the session was renewed on the way */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "retentionDays": 30
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GetRetentionResponse"];
+                };
+            };
+            400: components["responses"]["400-BAD_REQUEST"];
+            /**
+             * @description Nobody is signed in.
+             *
+             *     - `UNAUTHENTICATED`: Nobody, or nobody valid, is calling.
+             *     - `INVALID_SESSION`: The session has ended, or the refresh token was used before.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["429-RATE_LIMITED"];
+            431: components["responses"]["431-REQUEST_TOO_LARGE"];
+            500: components["responses"]["500-INTERNAL"];
+            503: components["responses"]["503-UNAVAILABLE"];
+            504: components["responses"]["504-UNAVAILABLE"];
+        };
+    };
+    setRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "retentionDays": 30
+                 *     }
+                 */
+                "application/json": components["schemas"]["SetRetentionRequest"];
+            };
+        };
+        responses: {
+            /** @description All went well */
+            200: {
+                headers: {
+                    /** @description New `access_token` and `refresh_token`, where the session was renewed on the way */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "retentionDays": 30
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SetRetentionResponse"];
+                };
+            };
+            /**
+             * @description The request cannot be accepted.
+             *
+             *     - `VALIDATION_FAILED`: A request broke the rules its proto states. The first broken rule's sentence is the message.
+             *     - `BAD_REQUEST`: The request is not HTTP, or its body or a parameter is not what the call takes.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description Nobody is signed in.
+             *
+             *     - `UNAUTHENTICATED`: Nobody, or nobody valid, is calling.
+             *     - `INVALID_SESSION`: The session has ended, or the refresh token was used before.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: components["responses"]["403-CROSS_SITE_REQUEST"];
+            413: components["responses"]["413-REQUEST_TOO_LARGE"];
+            415: components["responses"]["415-NOT_JSON"];
             429: components["responses"]["429-RATE_LIMITED"];
             431: components["responses"]["431-REQUEST_TOO_LARGE"];
             500: components["responses"]["500-INTERNAL"];

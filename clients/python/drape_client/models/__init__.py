@@ -50,6 +50,7 @@ from .get_job_response import GetJobResponse
 from .get_jwks_response import GetJwksResponse
 from .get_pricing_response import GetPricingResponse
 from .get_profile_response import GetProfileResponse
+from .get_retention_response import GetRetentionResponse
 from .grant_balance import GrantBalance
 from .grant_balance_source import GrantBalanceSource
 from .image import Image
@@ -94,6 +95,8 @@ from .save_image_request import SaveImageRequest
 from .save_image_request_metadata import SaveImageRequestMetadata
 from .save_image_response import SaveImageResponse
 from .session import Session
+from .set_retention_request import SetRetentionRequest
+from .set_retention_response import SetRetentionResponse
 from .subscriptions import Subscriptions
 from .transaction import Transaction
 from .transaction_status import TransactionStatus
@@ -160,6 +163,7 @@ __all__ = (
     "GetJwksResponse",
     "GetPricingResponse",
     "GetProfileResponse",
+    "GetRetentionResponse",
     "GrantBalance",
     "GrantBalanceSource",
     "Image",
@@ -202,6 +206,8 @@ __all__ = (
     "SaveImageRequestMetadata",
     "SaveImageResponse",
     "Session",
+    "SetRetentionRequest",
+    "SetRetentionResponse",
     "Subscriptions",
     "Transaction",
     "TransactionStatus",
