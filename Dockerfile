@@ -25,9 +25,10 @@ RUN pip install googleapis-common-protos grpcio-tools mypy-protobuf protovalidat
 COPY pyproject.toml LICENSE ./
 COPY scripts/gen.py scripts/gen.py
 COPY protos protos
-RUN python scripts/gen.py
+# The description of the API tells of the services' errors and the gateway's.
 COPY services services
-RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
+COPY gateway gateway
+RUN python scripts/gen.py && pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
 
 # The try-on engine's models. The script checks their hashes.
 FROM python AS models
@@ -73,7 +74,8 @@ CMD ["python", "-m", "services.billing"]
 FROM python AS gateway
 COPY --from=envoy /usr/local/bin/envoy /usr/local/bin/envoy
 COPY gateway /app/gateway
-COPY --from=code /src/gen/drape.binpb /app/gen/drape.binpb
+COPY --from=code /src/gen/drape.binpb /src/gen/openapi.json /app/gen/
+COPY --from=code /src/gen/docs /app/gen/docs
 WORKDIR /app
 ENV LISTEN_PORT=8080 OPERATIONS_PORT=9902
 EXPOSE 8080 9902

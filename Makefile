@@ -29,6 +29,9 @@ test: setup ## Run every test (ARGS="tests/e2e -k upload" for some)
 gen: setup ## Generate the code from the protos again
 	@rm -f gen/inputs && $(PYTHON) scripts/setup.py
 
+clients: gen ## Make the Python and TypeScript clients again (the latter needs Node and npm)
+	@$(VENV_PYTHON) scripts/clients.py
+
 lint: setup ## Check style, types and protos
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .

@@ -1,5 +1,6 @@
 """What the tests of all services share: a real PostgreSQL server, with a database for each of them."""
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -8,6 +9,20 @@ from pathlib import Path
 import pytest
 
 from services.kit import embedded
+from services.kit.rpc import UNDECLARED
+
+
+@pytest.fixture(autouse=True)
+def every_error_is_declared() -> Iterator[None]:
+    """Fails a test in which a call answered with an error that its proto does not name."""
+    seen: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: seen.append(str(vars(record))) if record.msg == UNDECLARED else None  # type: ignore[method-assign]
+    logging.getLogger("rpc").addHandler(handler)
+    yield
+    logging.getLogger("rpc").removeHandler(handler)
+    if seen:
+        pytest.fail(f"{UNDECLARED}: {seen}")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Generates `gen/` from `protos/`: Python messages and stubs with types, and the gateway's descriptor set."""
+"""Generates `gen/` from `protos/`: Python messages and stubs with types, the gateway's descriptor set, the contract."""
 
 import shutil
 import sys
@@ -65,8 +65,17 @@ def main() -> None:
         *ours,
     )
     validate.unlink()
+    describe(new)
     shutil.rmtree(GEN, ignore_errors=True)
     new.rename(GEN)
+
+
+def describe(generated: Path) -> None:
+    """Writes the contract as OpenAPI and as a page, with the code that was just generated."""
+    sys.path[:0] = [str(generated), str(ROOT)]
+    from gateway import contract  # needs the generated code
+
+    contract.write(generated)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,8 @@ def install() -> None:
 
 
 def generate() -> None:
-    """Generates the code from the protos when they, or their generator, have changed."""
-    inputs = [*sorted((ROOT / "protos").rglob("*.proto")), ROOT / "scripts" / "gen.py", LOCK]
+    """Generates the code from the protos when they, or their generator, or what the contract tells have changed."""
+    inputs = [*sorted((ROOT / "protos").rglob("*.proto")), ROOT / "scripts" / "gen.py", LOCK, *contract_inputs()]
     wanted = fingerprint(inputs)
     mark = ROOT / "gen" / "inputs"
     if mark.exists() and mark.read_text() == wanted:
@@ -60,6 +60,19 @@ def generate() -> None:
     say("Generating code from the protos …")
     run("Generating the code failed; the lines above say why.", "scripts/gen.py")
     mark.write_text(wanted)
+
+
+def contract_inputs() -> list[Path]:
+    """What the description of the contract is made from beside the protos: its generator, errors, their sentences."""
+    folders = [ROOT / "gateway" / "contract", ROOT / "gateway" / "web", ROOT / "services"]
+    files = (
+        file
+        for folder in folders
+        for file in folder.rglob("*")
+        if file.suffix in (".py", ".html", ".css", ".md", ".svg")
+    )
+    ours = (file for file in files if "tests" not in file.parts)
+    return sorted([*ours, ROOT / "gateway" / "envoy.yaml", ROOT / "pyproject.toml"])
 
 
 def works() -> bool:

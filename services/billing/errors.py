@@ -75,7 +75,7 @@ class InvalidIdempotencyKey(InvalidArgument):
 
 
 class InvalidPageToken(InvalidArgument):
-    """The token is not one that we gave out."""
+    """The token did not come from us."""
 
     reason = "INVALID_PAGE_TOKEN"
     field = "pageToken"

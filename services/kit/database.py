@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.kit import embedded, telemetry, tracing
-from services.kit.errors import InvalidArgument, Unavailable
+from services.kit.errors import Unavailable, UnstorableText
 from services.kit.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,6 @@ _UNSTORABLE = ("22021", "22P05")
 # Classes of SQLSTATE that say nothing about the statement: connection lost, out of resources, stopped by the
 # server or by its limits, the system's own errors.
 _AWAY = ("08", "53", "57", "58")
-
-
-class UnstorableText(InvalidArgument):
-    """A text has U+0000 in it, which PostgreSQL does not take."""
-
-    reason = "UNSTORABLE_TEXT"
 
 
 class DatabaseAway(Unavailable):

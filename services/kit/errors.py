@@ -93,6 +93,12 @@ class Invalid(InvalidArgument):
         return [self.error_info(), error_details_pb2.BadRequest(field_violations=fields)]
 
 
+class UnstorableText(InvalidArgument):
+    """A text has U+0000 in it, which PostgreSQL does not take."""
+
+    reason = "UNSTORABLE_TEXT"
+
+
 def _json_path(violation: Violation) -> str:
     """The field's path as the JSON of the request spells it: `outputFormat` for `spec.output_format`.
 

@@ -3,18 +3,28 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
 import protovalidate
+from drape.contract.v1 import contract_pb2
+from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 from grpc import StatusCode
 from grpc_status import rpc_status
 
-from services.kit.errors import Invalid, ServiceError, Unauthenticated, Unavailable, http_status_of, status_of
+from services.kit.errors import (
+    Invalid,
+    ServiceError,
+    Unauthenticated,
+    Unavailable,
+    UnstorableText,
+    http_status_of,
+    status_of,
+)
 from services.kit.http import NO_STORE, STATUS_KEY, metadata_of
 from services.kit.identity import Caller, ServiceTokens, UserTokens, caller_or_none, set_caller, tokens_in
 from services.kit.telemetry import log_context
@@ -22,6 +32,8 @@ from services.kit.telemetry import log_context
 log = logging.getLogger("rpc")
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+UNDECLARED = "an error that the call's proto does not name"
+"""Logged when it happens; the tests fail when it is."""
 OPEN_SERVICES = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
 
 
@@ -111,6 +123,8 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
             yield
         except ServiceError as error:
             outcome = error.code
+            if error.reason not in reasons_of(method):
+                log.exception(UNDECLARED, extra={"method": method, "reason": error.reason})
             await _abort(context, error)
         except asyncio.CancelledError:
             outcome = StatusCode.CANCELLED
@@ -144,6 +158,24 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         set_caller(found)
         if found:
             log_context.set({**log_context.get(), "user_id": found.user_id})
+
+
+def reasons_of(method: str) -> Container[str]:
+    """The reasons of the errors that a call may answer with, as its proto says; any for one that has no proto."""
+    try:
+        described = descriptor_pool.Default().FindMethodByName(method.replace("/", "."))
+    except KeyError:
+        return _Everything()
+    return _SHARED_REASONS | set(described.GetOptions().Extensions[contract_pb2.call].errors)
+
+
+# Those of what is done here for every call, and of the database.
+_SHARED_REASONS = {error.reason for error in (ServiceError, Unauthenticated, Unavailable, Invalid, UnstorableText)}
+
+
+class _Everything(Container[str]):
+    def __contains__(self, _reason: object) -> bool:
+        return True
 
 
 def _validate(request: object) -> None:

@@ -1,5 +1,7 @@
 """What can go wrong with pictures, as the caller is told."""
 
+from typing import ClassVar
+
 from grpc import StatusCode
 
 from services.kit.errors import InvalidArgument, NotFound, ServiceError
@@ -33,6 +35,17 @@ class InvalidImageType(InvalidArgument):
 
 class PictureRejected(InvalidArgument):
     """The bytes are no picture that we take; `pictures.py` and the pool name the reasons."""
+
+    REASONS: ClassVar = {
+        "INVALID_FILE_TYPE": "The bytes are of no kind of picture that we take.",
+        "IMAGE_ANIMATED": "The picture moves.",
+        "IMAGE_DAMAGED": "The picture cannot be read to its end.",
+        "IMAGE_POLYGLOT": "The file is a picture and something else at once.",
+        "IMAGE_TOO_COMPLEX": "Reading the picture takes more time or memory than we give it.",
+        "IMAGE_TOO_LARGE": "The picture has too many pixels.",
+        "IMAGE_TOO_SMALL": "The picture has too few pixels.",
+    }
+    """Every reason, and what it means."""
 
     field = "image"
 

@@ -1,6 +1,7 @@
 """What can go wrong with a try-on, as the caller is told."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from grpc import StatusCode
 
@@ -90,6 +91,25 @@ class InputRefused(InvalidArgument):
 
     The metadata says which image it is and where in it: left, top, right, bottom, each 0 to 1.
     """
+
+    REASONS: ClassVar = {
+        "BODY_CROPPED": "The person's shoulders are cut off.",
+        "CANCELED": "The try-on was canceled while its picture was waited for.",
+        "CATEGORY_NOT_SUPPORTED": "No engine puts on garments of this kind.",
+        "CONTENT_REFUSED": "A provider's content check refused the pictures.",
+        "FACING_AWAY": "The person is seen from behind.",
+        "GARMENT_BACKGROUND_BUSY": "The garment cannot be told from what is behind it.",
+        "GARMENT_NOT_FOUND": "There is no garment in the picture.",
+        "IMAGE_TOO_LARGE": "The picture has too many pixels.",
+        "IMAGE_TOO_SMALL": "The picture has too few pixels.",
+        "IMAGE_UNREADABLE": "The picture is damaged.",
+        "NO_PERSON_FOUND": "There is no person in the photo.",
+        "PERSON_TOO_SMALL": "The person is too small in the photo, or turned aside.",
+        "RESULT_NOT_GOOD_ENOUGH": "A picture came of it, but none that we would show.",
+        "SEVERAL_PEOPLE": "There is more than one person in the photo.",
+        "UPSIDE_DOWN": "The photo is upside down.",
+    }
+    """Every reason, and what it means. The sentences are the engines'."""
 
     def __init__(self, reason: str, message: str, field: str = "", box: Sequence[float] | None = None) -> None:
         place = {"box": ",".join(f"{edge:.4g}" for edge in box)} if box else {}

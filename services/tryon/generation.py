@@ -216,4 +216,6 @@ def failure(job: JobRow) -> ServiceError:
     """What a failed job tells whoever waits for it."""
     if job.error_reason == GenerationFailed.reason:
         return GenerationFailed(GenerationFailed.SENTENCE)
+    if job.error_reason == ImagesNotFound.reason:
+        return ImagesNotFound(str(job.error_message))
     return InputRefused(str(job.error_reason), str(job.error_message), job.error_field or "", job.error_box)

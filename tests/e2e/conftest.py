@@ -13,6 +13,7 @@ from sandbox.stack import Stack, free_ports
 from services.auth.keys import Keys
 from services.kit import embedded
 from services.kit.database import Database
+from services.kit.rpc import UNDECLARED
 from tests.e2e.audit import Audit
 from tests.e2e.browser import Browser
 from tests.e2e.fitting import GENERATE, KEY, TryOn, bring
@@ -30,6 +31,8 @@ def stack(make_data_dir: Callable[[], Path]) -> Iterator[Stack]:
     yield running
     running.stop()
     embedded.stop(running.data_dir)
+    logs = (running.data_dir / "logs").glob("*.log")
+    assert not [line for log in logs for line in log.read_text().splitlines() if UNDECLARED in line]
 
 
 @pytest.fixture(scope="session")

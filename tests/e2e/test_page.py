@@ -88,6 +88,30 @@ def test_nothing_in_the_page_is_inline_or_from_elsewhere() -> None:
     assert not re.search(r"<style|style=|\son\w+=|https?://|<script(?![^>]* src=)", page)
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/docs", "text/html; charset=utf-8"), ("/api/openapi.json", "application/json")]
+)
+def test_the_description_is_asked_for_again_and_sent_only_when_it_has_changed(
+    web: httpx.Client, path: str, kind: str
+) -> None:
+    first = web.get(path)
+    assert (first.status_code, first.headers["content-type"]) == (200, kind)
+    assert first.headers["cache-control"] == "no-cache"
+    assert "script-src" not in first.headers["content-security-policy"]
+    again = web.get(path, headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_description_may_be_read_by_anybodys_tools_and_its_page_is_styled(web: httpx.Client) -> None:
+    served = web.get("/api/openapi.json", headers={"origin": "https://tools.example"})
+    assert served.headers["access-control-allow-origin"] == "*"
+    assert served.content == pages.CONTRACT.read_bytes()
+    page = web.get("/docs")
+    assert "style-src 'self'" in page.headers["content-security-policy"]
+    for address in re.findall(r'href="(/docs/[^"]+)"', page.text):
+        assert web.get(address).headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
 def test_only_reading_is_answered(web: httpx.Client) -> None:
     head = web.head("/")
     assert (head.status_code, head.content) == (200, b"")

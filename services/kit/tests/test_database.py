@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 import services.auth
-from services.kit.database import Database, DatabaseAway, UnstorableText, connect, migrate
+from services.kit.database import Database, DatabaseAway, connect, migrate
+from services.kit.errors import UnstorableText
 from services.kit.ids import new_id
 from services.kit.tests.waiting import eventually
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from services.kit.database import Database, UnstorableText
+from services.kit.database import Database
+from services.kit.errors import UnstorableText
 from services.kit.ids import new_id
 from services.media.blob_rows import BlobRows
 from services.media.blobs import Stores

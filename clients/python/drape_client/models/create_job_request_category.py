@@ -1,0 +1,11 @@
+from enum import StrEnum
+
+
+class CreateJobRequestCategory(StrEnum):
+    AUTO = "auto"
+    BOTTOMS = "bottoms"
+    ONEPIECES = "onePieces"
+    TOPS = "tops"
+
+    def __str__(self) -> str:
+        return str(self.value)

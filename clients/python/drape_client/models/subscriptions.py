@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, BinaryIO, TextIO, TYPE_CHECKING, Generator
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+from typing import cast
+
+if TYPE_CHECKING:
+    from ..models.plan import Plan
+
+
+T = TypeVar("T", bound="Subscriptions")
+
+
+@_attrs_define
+class Subscriptions:
+    """
+    Attributes:
+        free (Plan):
+        basic (Plan):
+        premium (Plan):
+    """
+
+    free: Plan
+    basic: Plan
+    premium: Plan
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        from ..models.plan import Plan  # noqa: PLC0415
+
+        free = self.free.to_dict()
+
+        basic = self.basic.to_dict()
+
+        premium = self.premium.to_dict()
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "FREE": free,
+                "BASIC": basic,
+                "PREMIUM": premium,
+            }
+        )
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.plan import Plan  # noqa: PLC0415
+
+        d = dict(src_dict)
+        free = Plan.from_dict(d.pop("FREE"))
+
+        basic = Plan.from_dict(d.pop("BASIC"))
+
+        premium = Plan.from_dict(d.pop("PREMIUM"))
+
+        subscriptions = cls(
+            free=free,
+            basic=basic,
+            premium=premium,
+        )
+
+        subscriptions.additional_properties = d
+        return subscriptions
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties
