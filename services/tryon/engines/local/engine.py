@@ -8,21 +8,21 @@ from typing import Literal
 import cv2
 
 from services.tryon.engines.local.arrays import Image
-from services.tryon.engines.local.body import body_of
+from services.tryon.engines.local.body import Body, body_of
 from services.tryon.engines.local.canvas import open_canvas
-from services.tryon.engines.local.check import LEAST_SCORE, judge
+from services.tryon.engines.local.check import LEAST_SCORE, Verdict, judge
 from services.tryon.engines.local.compose import compose
 from services.tryon.engines.local.drawing import draw_garment
 from services.tryon.engines.local.garment import Garment, read_garment, wearer_in
 from services.tryon.engines.local.landmarks import NotATop
 from services.tryon.engines.local.models import Models
-from services.tryon.engines.local.parse import understand
+from services.tryon.engines.local.parse import Person, understand
 from services.tryon.engines.local.pictures import OutputFormat, read_picture, write_picture
 from services.tryon.engines.local.pose import Pose, find_pose
 from services.tryon.engines.local.problems import Canceled, InputProblem, ResultNotGoodEnough
 from services.tryon.engines.local.refuse import flat_garment_problems, person_problems, unsupported
 from services.tryon.engines.local.repair import take_off
-from services.tryon.engines.local.warp import fit
+from services.tryon.engines.local.warp import Fitting, fit
 
 __all__ = ["Canceled", "InputProblem", "LocalEngine", "Options", "Picture", "ResultNotGoodEnough"]
 
@@ -58,6 +58,17 @@ class Picture:
     score: float  # the self-check's, 0..1
 
 
+@dataclass(frozen=True)
+class Scene:
+    """Both pictures, understood."""
+
+    photo: Image
+    pose: Pose
+    person: Person
+    body: Body
+    worn: Garment
+
+
 class LocalEngine:
     """Puts tops on people. One instance works on one pair at a time; processes give parallelism."""
 
@@ -79,18 +90,29 @@ class LocalEngine:
         `progress` gets a step's name and a fraction 0..1 and may raise Canceled. Raises InputProblem when a picture
         cannot be used and ResultNotGoodEnough when the result is not worth showing.
         """
+        result, verdict = self.attempt(person, garment, options, progress)
+        if verdict.score < LEAST_SCORE:
+            raise ResultNotGoodEnough(verdict.score, verdict.problems)
+        progress("writing", 0.97)
+        data, content_type = write_picture(result, options.output_format)
+        progress("done", 1.0)
+        return Picture(data, content_type, result.shape[1], result.shape[0], verdict.score)
+
+    def attempt(
+        self, person: bytes, garment: bytes, options: Options, progress: Progress = ignore
+    ) -> tuple[Image, Verdict]:
+        """What `generate` would make, whatever it is like, with what the self-check says of it."""
         progress("reading", 0.0)
         if options.category in ("bottoms", "onePieces"):
             raise unsupported(options.category)
         photo = read_picture(person, "person", options.max_side)
         outfit = read_picture(garment, "garment", 2 * _CLOTH_SIDE)
-        result, score = self._dress(photo, outfit, options, progress)
-        progress("writing", 0.97)
-        data, content_type = write_picture(result, options.output_format)
-        progress("done", 1.0)
-        return Picture(data, content_type, result.shape[1], result.shape[0], score)
+        scene = self.understand(photo, outfit, options, progress)
+        progress("fitting the garment", 0.60)
+        return self.finish(scene, fit(scene.worn, scene.body), options, progress)
 
-    def _dress(self, photo: Image, outfit: Image, options: Options, progress: Progress) -> tuple[Image, float]:
+    def understand(self, photo: Image, outfit: Image, options: Options, progress: Progress = ignore) -> Scene:
+        """Who and what is in the pictures. Raises InputProblem."""
         models = self._loaded()
         progress("finding the person", 0.05)
         pose = self._usable_pose(photo)
@@ -100,23 +122,27 @@ class LocalEngine:
         body = body_of(person)
         progress("reading the garment", 0.35)
         worn = self._usable_garment(outfit, options, lambda: progress("reading the garment", 0.5))
-        progress("fitting the garment", 0.60)
-        fitting = fit(worn, body)
+        return Scene(photo, pose, person, body, worn)
+
+    def finish(
+        self, scene: Scene, fitting: Fitting, options: Options, progress: Progress = ignore
+    ) -> tuple[Image, Verdict]:
+        """The picture of a garment so fitted, and what the self-check says of it."""
         progress("drawing the garment", 0.68)
-        canvas = open_canvas(photo, person, body, fitting)
-        drawn = draw_garment(canvas, worn, fitting)
+        canvas = open_canvas(scene.photo, scene.person, scene.body, fitting)
+        drawn = draw_garment(canvas, scene.worn, fitting)
         progress("taking the old garment off", 0.76)
         repaired = take_off(canvas, drawn.cover, fitting, options.seed)
         progress("putting the garment on", 0.85)
         composed = compose(canvas, fitting, drawn, repaired)
-        result = photo.copy()
+        result = scene.photo.copy()
         left, top, right, bottom = canvas.box
         result[top:bottom, left:right] = composed.image
         progress("checking the result", 0.92)
-        verdict = judge(models, pose, worn, canvas, fitting, drawn, repaired, composed, result)
-        if verdict.score < LEAST_SCORE:
-            raise ResultNotGoodEnough(verdict.score, verdict.problems)
-        return result, verdict.score
+        verdict = judge(
+            self._loaded(), scene.pose, scene.worn, canvas, fitting, drawn, repaired, composed, scene.photo, result
+        )
+        return result, verdict
 
     def check(self, person: bytes | None, garment: bytes | None) -> list[InputProblem]:
         """Everything that can be told quickly to be wrong with one or both pictures."""

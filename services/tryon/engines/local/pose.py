@@ -5,7 +5,7 @@ BlazePose (2020); Kartynnik et al., Real-time Facial Surface Geometry (2019).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -250,11 +250,24 @@ def find_pose(models: Models, image: Image) -> Pose | None:
     )
 
 
-def points_again(models: Models, image: Image, before: Pose) -> Points | None:
-    """The landmarks in a changed copy of a picture, looked for where they were; none when nobody is there any more."""
+def pose_again(models: Models, image: Image, before: Pose) -> Pose | None:
+    """The pose in a changed copy of a picture, looked for where it was; none when nobody is there any more.
+
+    The face is not looked for again.
+    """
     rgb = np.ascontiguousarray(image[:, :, ::-1])
     found = _landmarks(models, rgb, _body_region(before.points[33], before.points[34]))
-    return found.points if found.score > 0.5 else None
+    if found.score <= 0.5:
+        return None
+    silhouette = cv2.warpAffine(found.mask, found.back, size_of(rgb), flags=cv2.INTER_LINEAR)
+    return replace(
+        before,
+        points=found.points,
+        depth=found.depth,
+        visibility=found.visibility,
+        score=found.score,
+        silhouette=silhouette.astype(np.float32, copy=False),
+    )
 
 
 def selfie_mask(models: Models, image: Image) -> Plane:

@@ -31,6 +31,7 @@ class Repaired:
 
     colours: Colours
     exposed: Mask  # what had to be invented
+    skin: Mask  # of that, the skin
     arms: tuple[Mask, Mask]
 
 
@@ -232,4 +233,4 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
         colours = _fill_background(canvas, colours, zones.background, noise)
         colours = _fill_lower(canvas, colours, zones)
         colours = _fill_skin(canvas, colours, zones, cover, arms, noise)
-    return Repaired(colours, zones.exposed, arms)
+    return Repaired(colours, zones.exposed, zones.skin & zones.exposed & ~zones.lower, arms)
