@@ -13,6 +13,7 @@ from services.tryon.engines.local.arrays import (
     dilate,
     erode,
     floats,
+    mix,
     resize_mask,
     sample,
     size_of,
@@ -129,7 +130,7 @@ def _with_one_torso(layers: list[Layer]) -> list[Layer]:
     for leg in (layer for layer in layers[1:] if layer.sign == 0):
         under = (1 - torso.alpha) * leg.alpha
         share = under / np.maximum(torso.alpha + under, 1e-3)
-        colours = torso.colours + (leg.colours - torso.colours) * share[..., None]
+        colours = mix(torso.colours, leg.colours, floats(share))
         alpha = floats(np.maximum(torso.alpha, leg.alpha))
         torso = Layer(0, colours, alpha, alpha)
     return [torso, *(layer for layer in layers[1:] if layer.sign != 0)]

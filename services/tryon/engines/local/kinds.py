@@ -29,7 +29,7 @@ _CATEGORIES: dict[Cut, Category] = {
     Cut.DRESS: "onePieces",
     Cut.JUMPSUIT: "onePieces",
 }
-_NAMES: dict[Category, str] = {"tops": "top", "bottoms": "bottom", "onePieces": "one piece"}
+_NAMES: dict[str, str] = {"tops": "top", "bottoms": "bottom", "onePieces": "one piece"}
 
 
 def category_of(cut: Cut) -> Category:
@@ -103,9 +103,8 @@ def agreed_by_chest(length: float, sleeved: bool, asked: str) -> Cut:
 
 def contradiction(cut: Cut, asked: str) -> InputProblem:
     """For a garment that is clearly not of the kind that was asked for."""
-    names: dict[str, str] = dict(_NAMES)
     message = (
-        f"This looks like {cut.value}, but it was to be worn as a {names.get(asked, asked)}. "
-        f"Please choose “{names[category_of(cut)]}”, let Drape decide, or use another picture."
+        f"This looks like {cut.value}, but it was to be worn as a {_NAMES[asked]}. "
+        f"Please choose “{_NAMES[category_of(cut)]}”, let Drape decide, or use another picture."
     )
     return InputProblem("CATEGORY_MISMATCH", message, "garment")

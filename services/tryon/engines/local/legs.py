@@ -278,7 +278,8 @@ def _ankle_row(skeleton: Skeleton) -> npt.NDArray[np.float32]:
     ankles = [_bones(skeleton, index)[0][2] for index in (0, 1)]
     columns = np.arange(skeleton.size[0])
     first_is_nearer = np.abs(columns - ankles[0][0]) < np.abs(columns - ankles[1][0])
-    return np.where(first_is_nearer, ankles[0][1], ankles[1][1]).astype(np.float32)[None]
+    rows: npt.NDArray[np.float32] = np.where(first_is_nearer, ankles[0][1], ankles[1][1]).astype(np.float32)[None]
+    return rows
 
 
 def _rows_filled(person: Person, body: Body, mask: Mask) -> Indices:
