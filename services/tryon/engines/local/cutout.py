@@ -191,12 +191,14 @@ def _without_windows(mask: Mask, distance: Plane) -> Mask:
     """Open what shows the background through the garment: between straps, in cut-outs."""
     area = mask.sum()
     numbers, stats = components(opened((distance < 2.6) & mask, 2))
+    inner = erode(mask, 0.05 * mask.shape[1])  # what lies beside a strap is near the outline, unlike a print
+    colourful = float(np.median(distance[mask])) > 25 if mask.any() else False
     result = mask.copy()
     for number, (_, _, width, height, size) in list(enumerate(stats))[1:]:
-        if not (0.015 * area < size < 0.35 * area and size > 0.45 * width * height):
-            continue
         window = numbers == number
-        if distance[window].std() < 1.2:
+        large = 0.015 * area < size < 0.35 * area and size > 0.45 * width * height
+        loop = colourful and 0.001 * area < size and not (window & inner).any()
+        if (large or loop) and distance[window].std() < 1.2:
             result &= ~dilate(window, 2)
     return result
 

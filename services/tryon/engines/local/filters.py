@@ -73,8 +73,10 @@ def push_pull(colours: Colours, known: Plane) -> Colours:
     """
     sums, weights = [colours * known[..., None]], [known]
     while min(weights[-1].shape) > 2:
-        sums.append(cv2.pyrDown(sums[-1]).astype(np.float32, copy=False))
-        weights.append(cv2.pyrDown(weights[-1]).astype(np.float32, copy=False))
+        weight = floats(cv2.pyrDown(weights[-1]))
+        gain = np.minimum(1 / np.maximum(weight, 1e-6), 4)  # four pixels in one: it is known as well as they are together
+        sums.append(floats(cv2.pyrDown(sums[-1]) * gain[..., None]))
+        weights.append(floats(weight * gain))
     filled = floats(sums[-1] / np.maximum(weights[-1], 1e-6)[..., None])
     for total, weight in zip(sums[-2::-1], weights[-2::-1], strict=True):
         coarse = resize_plane(filled, size_of(weight))
