@@ -266,7 +266,7 @@ _LIMITS = {
     "holes": (0.005, 0.14, "the garment has holes"),
     "strayed": (0.01, 0.12, "the garment strays from the body"),
     "reparse": (0.92, 0.3, "the result does not read as a person in this garment"),
-    "plan": (0.92, 0.66, "the garment is not where it should be"),
+    "plan": (0.9, 0.75, "the garment is not where it should be"),
     "sleeves": (0.2, 0.7, "a sleeve is missing"),
     "torn": (0.03, 0.4, "the garment is torn or stretched"),
     "left over": (0.005, 0.1, "the old garment still shows"),

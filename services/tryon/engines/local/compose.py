@@ -125,8 +125,8 @@ def _armpit_gaps(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
     for sleeve in drawn.sleeves:
         index = 0 if sleeve.sign < 0 else 1
         plan = fitting.plans[index]
-        gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, plan.sleeve_share, 1.05)
-    return gap & (drawn.cover < 0.95)
+        gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, 0.9 * plan.sleeve_share, 1.05)
+    return gap & (drawn.cover < 0.95) & closed(drawn.cover > 0.5, 0.12 * canvas.unit)
 
 
 def _cracks(canvas: Canvas, drawn: DrawnGarment) -> Mask:

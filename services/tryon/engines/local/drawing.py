@@ -13,6 +13,7 @@ from services.tryon.engines.local.arrays import (
     dilate,
     erode,
     floats,
+    opened,
     resize_mask,
     sample,
     size_of,
@@ -22,7 +23,7 @@ from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.filters import push_pull
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.neckline import neck_opening
-from services.tryon.engines.local.shapes import polygon, unit
+from services.tryon.engines.local.shapes import disc, polygon, unit
 from services.tryon.engines.local.warp import Fitting, Part
 
 
@@ -109,6 +110,17 @@ def _armhole_clip(canvas: Canvas, fitting: Fitting, sign: int) -> Plane:
     return soften(allowed, 1.2 * canvas.scale)
 
 
+def _without_spikes(canvas: Canvas, fitting: Fitting, cover: Plane) -> Plane:
+    """1, but 0 where a sleeve's corner sticks out of the shoulder in a spike."""
+    near = np.zeros(cover.shape, np.bool_)
+    for plan in fitting.plans:
+        if plan.sleeve_share > 0:
+            near |= disc(canvas.size, canvas.place(plan.shoulder), 0.25 * canvas.unit)
+    solid = cover > 0.5
+    spikes = near & solid & ~dilate(opened(solid, 0.05 * canvas.unit), 1)
+    return (1 - soften(dilate(spikes, 1.5 * canvas.scale) & near, 0.6 * canvas.scale) * near).astype(np.float32)
+
+
 def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGarment:
     """Every part of the garment as it lies on the body."""
     opening = neck_opening(garment.landmarks.neckline, size_of(garment.cloth.alpha), garment.cloth.scale)
@@ -118,4 +130,6 @@ def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGar
         replace(layer, alpha=layer.alpha * np.maximum(_armhole_clip(canvas, fitting, layer.sign), 1 - layers[0].alpha))
         for layer in layers[1:]
     ]
-    return DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1])
+    smooth = _without_spikes(canvas, fitting, DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1]).cover)
+    torso, *sleeves = (replace(layer, alpha=layer.alpha * smooth) for layer in layers)
+    return DrawnGarment(torso, tuple(sleeves), drawn[0][1])

@@ -74,7 +74,9 @@ def push_pull(colours: Colours, known: Plane) -> Colours:
     sums, weights = [colours * known[..., None]], [known]
     while min(weights[-1].shape) > 2:
         weight = floats(cv2.pyrDown(weights[-1]))
-        gain = np.minimum(1 / np.maximum(weight, 1e-6), 4)  # four pixels in one: it is known as well as they are together
+        gain = np.minimum(
+            1 / np.maximum(weight, 1e-6), 4
+        )  # four pixels in one: it is known as well as they are together
         sums.append(floats(cv2.pyrDown(sums[-1]) * gain[..., None]))
         weights.append(floats(weight * gain))
     filled = floats(sums[-1] / np.maximum(weights[-1], 1e-6)[..., None])

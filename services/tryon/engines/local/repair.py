@@ -263,7 +263,7 @@ def _fill_skin(
     seen = _skin_shown(canvas, zones)
     field = _skin_field(canvas, seen, zone)
     field[..., 0] = (field[..., 0] + _roundness(canvas, arms)) * _old_light(canvas, lab)
-    field += _skin_texture(canvas, seen, noise)
+    field += 0.7 * _skin_texture(canvas, seen, noise)
     skin = cv2.cvtColor(np.clip(field, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR).astype(np.float32)
     under = dilate(zone, 1.5 * scale) & ((cover > 0.3) | (mattes.skin > 0.5) | (mattes.bottom > 0.5) | zone)
     alpha = soften(erode(zone, 1), 0.9 * scale) * 1.05
