@@ -20,6 +20,7 @@ from services.tryon.engines.local.arrays import (
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
+from services.tryon.engines.local.cutout import Cloth
 from services.tryon.engines.local.filters import push_pull
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.neckline import neck_opening
@@ -78,11 +79,12 @@ def _enlarged_map(canvas: Canvas, part: Part, scale: float) -> tuple[Plane, Plan
     return enlarged[..., 0] * scale + offset, enlarged[..., 1] * scale + offset, inner > 0.99
 
 
-def _draw(canvas: Canvas, garment: Garment, part: Part, opening: Plane) -> tuple[Layer, Plane]:
-    across, down, valid = _enlarged_map(canvas, part, garment.cloth.scale)
-    colours = cv2.remap(garment.cloth.colours, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    matte = _part_matte(part, garment.mask, size_of(garment.cloth.alpha))
-    alpha = sample(garment.cloth.alpha, across, down) * sample(matte, across, down) * valid
+def draw_part(canvas: Canvas, cloth: Cloth, garment: Mask, part: Part, opening: Plane) -> tuple[Layer, Plane]:
+    """One piece of the garment, whose whole mask is given too, and what the neck opening takes of it."""
+    across, down, valid = _enlarged_map(canvas, part, cloth.scale)
+    colours = cv2.remap(cloth.colours, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    matte = _part_matte(part, garment, size_of(cloth.alpha))
+    alpha = sample(cloth.alpha, across, down) * sample(matte, across, down) * valid
     seen = sample(opening, across, down) if part.sign == 0 else np.zeros_like(alpha)
     shown = (alpha * (1 - seen)).astype(np.float32)
     layer = Layer(part.sign, np.clip(colours, 0, 255).astype(np.float32), shown, shown)
@@ -124,8 +126,8 @@ def _without_spikes(canvas: Canvas, fitting: Fitting, cover: Plane) -> Plane:
 def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGarment:
     """Every part of the garment as it lies on the body."""
     opening = neck_opening(garment.landmarks.neckline, size_of(garment.cloth.alpha), garment.cloth.scale)
-    drawn = [_draw(canvas, garment, part, opening) for part in fitting.parts]
-    layers = [layer for layer, _ in drawn]
+    drawn = [draw_part(canvas, garment.cloth, garment.mask, part, opening) for part in fitting.parts]
+    layers = _with_one_torso([layer for layer, _ in drawn])
     layers[1:] = [
         replace(layer, alpha=layer.alpha * np.maximum(_armhole_clip(canvas, fitting, layer.sign), 1 - layers[0].alpha))
         for layer in layers[1:]
@@ -133,3 +135,15 @@ def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGar
     smooth = _without_spikes(canvas, fitting, DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1]).cover)
     torso, *sleeves = (replace(layer, alpha=layer.alpha * smooth) for layer in layers)
     return DrawnGarment(torso, tuple(sleeves), drawn[0][1])
+
+
+def _with_one_torso(layers: list[Layer]) -> list[Layer]:
+    """The legs of a jumpsuit joined to its torso; sleeves follow."""
+    torso = layers[0]
+    for leg in (layer for layer in layers[1:] if layer.sign == 0):
+        under = (1 - torso.alpha) * leg.alpha
+        share = under / np.maximum(torso.alpha + under, 1e-3)
+        colours = torso.colours + (leg.colours - torso.colours) * share[..., None]
+        alpha = floats(np.maximum(torso.alpha, leg.alpha))
+        torso = Layer(0, colours, alpha, alpha)
+    return [torso, *(layer for layer in layers[1:] if layer.sign != 0)]
