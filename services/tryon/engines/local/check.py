@@ -145,8 +145,7 @@ def _bare_sleeves(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> floa
 
 def _colour_distance(garment: Garment, canvas: Canvas, composed: Composed) -> float:
     """Bhattacharyya distance of the Lab histograms of the garment and of what is shown of it, 0..1."""
-    cloth = np.clip(garment.cloth.colours[::2, ::2], 0, 255).astype(np.uint8)
-    first = _histogram(cloth, garment.cloth.alpha[::2, ::2] > 0.9)
+    first = _histogram(garment.cloth.colours[::2, ::2], garment.cloth.alpha[::2, ::2] > 0.9)
     second = _histogram(composed.image[::2, ::2], composed.shown[::2, ::2] > 0.95)
     return float(cv2.compareHist(first, second, cv2.HISTCMP_BHATTACHARYYA))
 

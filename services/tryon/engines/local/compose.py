@@ -20,7 +20,7 @@ from services.tryon.engines.local.arrays import (
 )
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.drawing import DrawnGarment, Layer
-from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.filters import filled_in
 from services.tryon.engines.local.repair import Repaired, bared_forearms
 from services.tryon.engines.local.shapes import unit
 from services.tryon.engines.local.warp import Fitting
@@ -137,12 +137,13 @@ def _cracks(canvas: Canvas, drawn: DrawnGarment) -> Mask:
 
 def _fill_gaps(colours: Colours, gap: Mask, cracks: Mask, drawn: DrawnGarment, hidden: Plane) -> Colours:
     """Cloth, in deep shade where it is an opening, under what the parts leave open between them."""
-    cloth, weight = drawn.torso.colours, drawn.torso.alpha
+    cloth: Image | Colours = drawn.torso.colours
+    weight = drawn.torso.alpha
     for sleeve in drawn.sleeves:
         cloth, weight = mix(cloth, sleeve.colours, sleeve.alpha), np.maximum(weight, sleeve.alpha)
-    filled = push_pull(cloth, (weight > 0.9).astype(np.float32))
-    colours = mix(colours, filled * 0.8, soften(dilate(gap, 1), 1.0) * (1 - hidden))
-    return mix(colours, filled * 0.92, soften(dilate(cracks, 1), 0.7) * (1 - hidden))
+    filled = filled_in(cloth, weight > 0.9)
+    colours = mix(colours, filled * np.float32(0.8), soften(dilate(gap, 1), 1.0) * (1 - hidden))
+    return mix(colours, filled * np.float32(0.92), soften(dilate(cracks, 1), 0.7) * (1 - hidden))
 
 
 def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired) -> Composed:
@@ -172,5 +173,6 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
 
 
 def _lay(colours: Colours, layer: Layer, light: Plane, hidden: Plane) -> Colours:
-    lit = np.clip(layer.colours * light[..., None], 0, 255).astype(np.float32)
+    lit = np.multiply(layer.colours, light[..., None], dtype=np.float32)
+    np.minimum(lit, 255, out=lit)
     return mix(colours, lit, layer.alpha * (1 - hidden))

@@ -27,7 +27,7 @@ from services.tryon.engines.local.arrays import (
     size_of,
     soften,
 )
-from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.filters import filled_in, push_pull
 
 _CHROMA_WEIGHT = np.array([1.0, 1.6, 1.6], np.float32)  # shadows change lightness more than hue
 
@@ -44,7 +44,7 @@ class Cutout:
 class Cloth:
     """A garment ready to be drawn elsewhere."""
 
-    colours: Colours  # bled outwards, so that sampling at the edge brings no background along
+    colours: Image  # bled outwards, so that sampling at the edge brings no background along
     alpha: Plane  # 0..1
     scale: float  # its pixels per pixel of the work frame
 
@@ -263,8 +263,8 @@ def cloth_of(picture: Image, mask: Mask, long_side: int) -> Cloth:
     alpha = np.clip((blur(alpha, 0.8 * scale) - 0.5) * 2.2, 0, 1)  # the steep ramp pulls the edge in by a pixel
     alpha = _thin_edge(image, alpha > 0.5, alpha)
     solid = alpha > 0.95
-    bled = push_pull(image.astype(np.float32), solid.astype(np.float32))
-    colours = np.where(solid[..., None], image, bled).astype(np.float32)
+    bled = np.clip(filled_in(image, solid), 0, 255).astype(np.uint8)
+    colours = np.where(solid[..., None], image, bled)
     return Cloth(colours, alpha, scale)
 
 

@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
-    Colours,
+    Image,
     Mask,
     Plane,
     blur,
     dilate,
     erode,
     floats,
+    mix,
     opened,
     resize_mask,
     sample,
@@ -33,7 +34,7 @@ class Layer:
     """A drawn piece of the garment."""
 
     sign: int  # 0 torso, -1 left sleeve, 1 right sleeve
-    colours: Colours
+    colours: Image
     alpha: Plane
     whole: Plane  # alpha before the part was clipped
 
@@ -87,7 +88,7 @@ def draw_part(canvas: Canvas, cloth: Cloth, garment: Mask, part: Part, opening: 
     alpha = sample(cloth.alpha, across, down) * sample(matte, across, down) * valid
     seen = sample(opening, across, down) if part.sign == 0 else np.zeros_like(alpha)
     shown = (alpha * (1 - seen)).astype(np.float32)
-    layer = Layer(part.sign, np.clip(colours, 0, 255).astype(np.float32), shown, shown)
+    layer = Layer(part.sign, colours.astype(np.uint8, copy=False), shown, shown)
     return layer, (alpha * seen).astype(np.float32)
 
 
@@ -143,7 +144,7 @@ def _with_one_torso(layers: list[Layer]) -> list[Layer]:
     for leg in (layer for layer in layers[1:] if layer.sign == 0):
         under = (1 - torso.alpha) * leg.alpha
         share = under / np.maximum(torso.alpha + under, 1e-3)
-        colours = torso.colours + (leg.colours - torso.colours) * share[..., None]
+        colours = mix(torso.colours, leg.colours, floats(share)).astype(np.uint8)
         alpha = floats(np.maximum(torso.alpha, leg.alpha))
         torso = Layer(0, colours, alpha, alpha)
     return [torso, *(layer for layer in layers[1:] if layer.sign != 0)]

@@ -1,12 +1,9 @@
 """Putting trousers or a skirt between what is behind and what is in front of them."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
     Colours,
-    Mask,
     Plane,
     blur,
     closed,

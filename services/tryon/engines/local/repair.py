@@ -20,7 +20,7 @@ from services.tryon.engines.local.arrays import (
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
-from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.filters import filled_in, push_pull
 from services.tryon.engines.local.shapes import polygon
 from services.tryon.engines.local.warp import Fitting
 
@@ -137,7 +137,7 @@ def _fill_background(canvas: Canvas, colours: Colours, zone: Mask, noise: np.ran
     if not zone.any():
         return colours
     certain = ~dilate(canvas.mattes.person > 0.05, 2)
-    filled = push_pull(colours, certain.astype(np.float32))
+    filled = filled_in(colours, certain)
     filled += noise.standard_normal(filled.shape[:2], np.float32)[..., None] * 1.2  # the sensor's grain
     return mix(colours, filled, np.maximum(soften(zone, 1.0), zone).astype(np.float32))
 
@@ -150,7 +150,7 @@ def _fill_lower(canvas: Canvas, colours: Colours, zones: _Zones) -> Colours:
     source = ((mattes.bottom > 0.85) | (mattes.skin > 0.9)) & ~zones.old & (mattes.person > 0.9)
     if source.sum() < 100:
         return colours
-    filled = push_pull(colours, source.astype(np.float32))
+    filled = filled_in(colours, source)
     alpha = np.maximum(soften(zones.lower, 0.8 * canvas.scale), zones.lower) * (1 - mattes.hair)
     return mix(colours, filled, alpha.astype(np.float32))
 
