@@ -27,7 +27,7 @@ from services.tryon.engines.local.arrays import (
     size_of,
     soften,
 )
-from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.filters import filled_in, push_pull
 
 _CHROMA_WEIGHT = np.array([1.0, 1.6, 1.6], np.float32)  # shadows change lightness more than hue
 
@@ -44,7 +44,7 @@ class Cutout:
 class Cloth:
     """A garment ready to be drawn elsewhere."""
 
-    colours: Colours  # bled outwards, so that sampling at the edge brings no background along
+    colours: Image  # bled outwards, so that sampling at the edge brings no background along
     alpha: Plane  # 0..1
     scale: float  # its pixels per pixel of the work frame
 
@@ -191,12 +191,14 @@ def _without_windows(mask: Mask, distance: Plane) -> Mask:
     """Open what shows the background through the garment: between straps, in cut-outs."""
     area = mask.sum()
     numbers, stats = components(opened((distance < 2.6) & mask, 2))
+    inner = erode(mask, 0.05 * mask.shape[1])  # what lies beside a strap is near the outline, unlike a print
+    colourful = float(np.median(distance[mask])) > 25 if mask.any() else False
     result = mask.copy()
     for number, (_, _, width, height, size) in list(enumerate(stats))[1:]:
-        if not (0.015 * area < size < 0.35 * area and size > 0.45 * width * height):
-            continue
         window = numbers == number
-        if distance[window].std() < 1.2:
+        large = 0.015 * area < size < 0.35 * area and size > 0.45 * width * height
+        loop = colourful and 0.001 * area < size and not (window & inner).any()
+        if (large or loop) and distance[window].std() < 1.2:
             result &= ~dilate(window, 2)
     return result
 
@@ -261,8 +263,8 @@ def cloth_of(picture: Image, mask: Mask, long_side: int) -> Cloth:
     alpha = np.clip((blur(alpha, 0.8 * scale) - 0.5) * 2.2, 0, 1)  # the steep ramp pulls the edge in by a pixel
     alpha = _thin_edge(image, alpha > 0.5, alpha)
     solid = alpha > 0.95
-    bled = push_pull(image.astype(np.float32), solid.astype(np.float32))
-    colours = np.where(solid[..., None], image, bled).astype(np.float32)
+    bled = np.clip(filled_in(image, solid), 0, 255).astype(np.uint8)
+    colours = np.where(solid[..., None], image, bled)
     return Cloth(colours, alpha, scale)
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
-    Colours,
+    Image,
     Mask,
     Plane,
     blur,
@@ -14,6 +14,7 @@ from services.tryon.engines.local.arrays import (
     erode,
     floats,
     mix,
+    opened,
     resize_mask,
     sample,
     size_of,
@@ -24,7 +25,7 @@ from services.tryon.engines.local.cutout import Cloth
 from services.tryon.engines.local.filters import push_pull
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.neckline import neck_opening
-from services.tryon.engines.local.shapes import polygon, unit
+from services.tryon.engines.local.shapes import disc, polygon, unit
 from services.tryon.engines.local.warp import Fitting, Part
 
 
@@ -33,7 +34,7 @@ class Layer:
     """A drawn piece of the garment."""
 
     sign: int  # 0 torso, -1 left sleeve, 1 right sleeve
-    colours: Colours
+    colours: Image
     alpha: Plane
     whole: Plane  # alpha before the part was clipped
 
@@ -87,7 +88,7 @@ def draw_part(canvas: Canvas, cloth: Cloth, garment: Mask, part: Part, opening: 
     alpha = sample(cloth.alpha, across, down) * sample(matte, across, down) * valid
     seen = sample(opening, across, down) if part.sign == 0 else np.zeros_like(alpha)
     shown = (alpha * (1 - seen)).astype(np.float32)
-    layer = Layer(part.sign, np.clip(colours, 0, 255).astype(np.float32), shown, shown)
+    layer = Layer(part.sign, colours.astype(np.uint8, copy=False), shown, shown)
     return layer, (alpha * seen).astype(np.float32)
 
 
@@ -112,6 +113,17 @@ def _armhole_clip(canvas: Canvas, fitting: Fitting, sign: int) -> Plane:
     return soften(allowed, 1.2 * canvas.scale)
 
 
+def _without_spikes(canvas: Canvas, fitting: Fitting, cover: Plane) -> Plane:
+    """1, but 0 where a sleeve's corner sticks out of the shoulder in a spike."""
+    near = np.zeros(cover.shape, np.bool_)
+    for plan in fitting.plans:
+        if plan.sleeve_share > 0:
+            near |= disc(canvas.size, canvas.place(plan.shoulder), 0.25 * canvas.unit)
+    solid = cover > 0.5
+    spikes = near & solid & ~dilate(opened(solid, 0.05 * canvas.unit), 1)
+    return (1 - soften(dilate(spikes, 1.5 * canvas.scale) & near, 0.6 * canvas.scale) * near).astype(np.float32)
+
+
 def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGarment:
     """Every part of the garment as it lies on the body."""
     opening = neck_opening(garment.landmarks.neckline, size_of(garment.cloth.alpha), garment.cloth.scale)
@@ -121,7 +133,9 @@ def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGar
         replace(layer, alpha=layer.alpha * np.maximum(_armhole_clip(canvas, fitting, layer.sign), 1 - layers[0].alpha))
         for layer in layers[1:]
     ]
-    return DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1])
+    smooth = _without_spikes(canvas, fitting, DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1]).cover)
+    torso, *sleeves = (replace(layer, alpha=layer.alpha * smooth) for layer in layers)
+    return DrawnGarment(torso, tuple(sleeves), drawn[0][1])
 
 
 def _with_one_torso(layers: list[Layer]) -> list[Layer]:
@@ -130,7 +144,7 @@ def _with_one_torso(layers: list[Layer]) -> list[Layer]:
     for leg in (layer for layer in layers[1:] if layer.sign == 0):
         under = (1 - torso.alpha) * leg.alpha
         share = under / np.maximum(torso.alpha + under, 1e-3)
-        colours = mix(torso.colours, leg.colours, floats(share))
+        colours = mix(torso.colours, leg.colours, floats(share)).astype(np.uint8)
         alpha = floats(np.maximum(torso.alpha, leg.alpha))
         torso = Layer(0, colours, alpha, alpha)
     return [torso, *(layer for layer in layers[1:] if layer.sign != 0)]

@@ -12,6 +12,7 @@ from services.tryon.engines.local.arrays import (
     Vector,
     closed,
     fill_holes,
+    lab_of,
     largest_component,
     opened,
 )
@@ -24,10 +25,12 @@ from services.tryon.engines.local.parse import Person
 from services.tryon.engines.local.pose import Pose, find_pose
 from services.tryon.engines.local.refuse import unlike_a_garment
 from services.tryon.engines.local.regions import Label
+from services.tryon.engines.local.shapes import polygon
 
 _PERSON_SCORE = 0.7  # below it the detector takes flat garments for people
 
 _WORST_OUTLINE = 0.3
+_LEG_JOINTS = [23, 24, 25, 26, 27, 28]  # a head may be cut off where legs are to be seen
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ def wearer_in(models: Models, picture: Image, kind: Literal["auto", "flatLay", "
     pose = find_pose(models, picture)
     if pose is None:
         return None
-    sure = pose.detections[0].score > _PERSON_SCORE and pose.score > 0.6 and pose.face_score > 0.6
+    likely = pose.detections[0].score > _PERSON_SCORE and pose.score > 0.6
+    sure = likely and (pose.face_score > 0.6 or bool((pose.visibility[_LEG_JOINTS] > 0.7).all()))
     return pose if sure or (kind == "model" and pose.score > 0.5) else None
 
 
@@ -63,11 +67,50 @@ def worn_garment(person: Person, picture: Image, long_side: int) -> Garment:
     """The upper garment that somebody wears, or all that is labelled so."""
     body = body_of(person)
     mask = fill_holes(largest_component(opened(closed(person.is_label(Label.TOP), 5), 6)))
+    mask = _with_level_hem(mask, person, body)
     left, right = (_worn_side(mask, body, index) for index in (0, 1))
+    for side in (left, right):
+        if side.sleeve is None:
+            mask = mask & ~_beyond_armhole(side, body)
     collar = np.stack([left.collar, right.collar])
     axis = float((left.armpit[0] + right.armpit[0]) / 2)
     landmarks = GarmentLandmarks(axis, (left, right), Neckline(collar, "outline"), 0.0)
     return Garment(person.image, mask, landmarks, cloth_of(picture, mask, long_side), body)
+
+
+def _beyond_armhole(side: GarmentSide, body: Body) -> Mask:
+    """What is no part of a garment without sleeves: an arm taken for cloth, the far side of a turned body."""
+    out = np.array([side.sign * 1.0, 0.0]) * body.skeleton.shoulder_width
+    near = [side.shoulder + 0.08 * out - [0.0, 0.1 * abs(out[0])], side.armpit + 0.05 * out]
+    return polygon(body.skeleton.size, [*near, near[1] + 2 * out, near[0] + 2 * out])
+
+
+def _with_level_hem(mask: Mask, person: Person, body: Body) -> Mask:
+    """A mask that ends in a straight line where trousers of the same colour make the seen hem a guess."""
+    if body.old_hem is None or not _like_what_is_below(person):
+        return mask
+    row = min(int(body.old_hem), mask.shape[0] - 1)
+    left, right = (int(np.clip(body.side(index, row), 0, mask.shape[1] - 1)) for index in (0, 1))
+    columns = np.array([x for x in range(left, right + 1) if mask[:, x].any()])
+    if len(columns) < 20:
+        return mask
+    lowest = mask.shape[0] - 1 - mask[::-1, columns].argmax(axis=0)
+    # What hangs lower is likelier trousers taken for top than top.
+    row = int(np.percentile(lowest, 25))
+    level = mask.copy()
+    aside = int(0.2 * person.skeleton.shoulder_width)
+    below = (slice(row + 1, None), slice(max(0, left - aside), right + aside))
+    level[below] &= person.regions.arms[below]
+    return largest_component(level)
+
+
+def _like_what_is_below(person: Person) -> bool:
+    """Whether top and trousers have so nearly one colour that their border cannot be trusted."""
+    top, bottom = (person.is_label(label) for label in (Label.TOP, Label.BOTTOM))
+    if top.sum() < 200 or bottom.sum() < 200:
+        return False
+    lab = lab_of(person.image)
+    return bool(np.linalg.norm(np.median(lab[top], axis=0) - np.median(lab[bottom], axis=0)) < 30)
 
 
 def _worn_side(mask: Mask, body: Body, index: int) -> GarmentSide:
@@ -103,7 +146,7 @@ def _worn_sleeve(mask: Mask, body: Body, index: int, shoulder: Vector, armpit: V
     marks = np.arange(0.1, 1.0, 0.02) * arm.reach
     bare = [mark for mark in marks if not _covers(mask, arm.section(mark).centre)]
     end = bare[0] if bare else arm.reach
-    if end < 0.16 * arm.reach:
+    if end < 0.22 * arm.reach:  # a wide strap, or the shoulder of a body that is turned
         return None
     outer, inner = [shoulder], [armpit]
     for mark in np.linspace(0.25 * end, end, 8):

@@ -85,13 +85,11 @@ def agreed(cut: Cut, asked: str) -> Cut:
     raise contradiction(cut, asked)
 
 
-def agreed_by_chest(length: float, sleeved: bool, asked: str) -> Cut:
-    """The same where only the length, in distances of the armpits, and sleeves tell anything. Raises InputProblem."""
+def agreed_by_chest(length: float, asked: str) -> Cut:
+    """The same where only the length, in distances of the armpits, tells anything. Raises InputProblem."""
     likely = Cut.DRESS if length > _LIKELY_DRESS else Cut.TOP
     if asked == "auto":
         return likely
-    if asked == "bottoms" and not sleeved:
-        return Cut.SKIRT
     if (
         asked == "bottoms"
         or (asked == "tops" and length > _LONGEST_TOP)

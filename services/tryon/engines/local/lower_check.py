@@ -181,7 +181,7 @@ def judge_one_piece(common: dict[str, float], own: dict[str, float]) -> Verdict:
         "face": (1.0, 6.0, "the face changed"),
         "holes": (0.01, 0.16, "the garment has holes"),
         "sleeves": (0.2, 0.7, "a sleeve is missing"),
-        "upper skin": (0.5, 1.8, "too much skin had to be invented on arms and chest"),
+        "upper skin": (0.4, 1.05, "too much skin had to be invented on arms and chest"),
         "plan": (0.85, 0.55, "the garment is not where it should be"),
     }
     return verdict_of(own | common, {name: _LIMITS[name] for name in _ONE_PIECE} | upper)

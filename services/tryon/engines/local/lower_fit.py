@@ -11,7 +11,7 @@ from services.tryon.engines.local.mesh import Mesh, backward_map, build_mesh
 from services.tryon.engines.local.warp import Part
 
 _EASE = 1.04  # cloth lies a little outside the body
-_FULL_LENGTH = 0.8  # of the leg below the crotch; what reaches further is meant to end at the ankle
+_FULL_LENGTH = 0.74  # of the leg below the crotch; what reaches further is meant to end at the ankle
 _STEPS = 26
 
 

@@ -183,7 +183,9 @@ def landmarks_of(mask: Mask) -> LowerLandmarks:
 
 def worn_lower(person: Person, lower: LowerBody, picture: Image, long_side: int) -> LowerGarment:
     """The trousers or the skirt that somebody wears; what hands hide of them is filled in. Raises InputProblem."""
-    seen = largest_component(opened(closed(lower.old, 4), 2))
+    line = np.array([lower.waist_at(x) for x in range(lower.old.shape[1])])
+    below_waist = np.arange(lower.old.shape[0])[:, None] > line - 3
+    seen = largest_component(opened(closed(lower.old & below_waist, 4), 2))
     if seen.sum() < 0.25 * lower.skeleton.unit**2:
         raise unlike_a_garment()
     rows = np.flatnonzero(seen.any(axis=1))
@@ -228,8 +230,8 @@ def _without(cloth: Cloth, hidden: Mask) -> Cloth:
     """The cloth with its hidden places filled from around them."""
     size = size_of(cloth.alpha)
     known = erode(resize_mask(~hidden, size), 2).astype(np.float32) * (cloth.alpha > 0.95)
-    filled = push_pull(cloth.colours, known.astype(np.float32))
-    return replace(cloth, colours=np.where(known[..., None] > 0, cloth.colours, filled).astype(np.float32))
+    filled = push_pull(cloth.colours.astype(np.float32), known.astype(np.float32))
+    return replace(cloth, colours=np.where(known[..., None] > 0, cloth.colours, filled).astype(np.uint8))
 
 
 def legs_of(mask: Mask, waist: tuple[Vector, Vector], crotch: Vector) -> tuple[Mask, Mask]:

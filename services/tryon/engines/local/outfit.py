@@ -53,8 +53,7 @@ def _flat(image: Image, found: Cutout, picture: Image, asked: str, long_side: in
     marks: GarmentLandmarks | None = None
     if cut is None:
         marks = _upper_landmarks(image, found.mask)
-        sleeved = any(side.sleeve is not None for side in marks.sides)
-        cut, mask = agreed_by_chest(length_by_chest(marks), sleeved, asked), found.mask
+        cut, mask = agreed_by_chest(length_by_chest(marks), asked), found.mask
     else:
         cut = agreed(cut, asked)
     if cut in (Cut.TROUSERS, Cut.SKIRT):

@@ -20,7 +20,7 @@ from services.tryon.engines.local.arrays import (
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
-from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.filters import filled_in, push_pull
 from services.tryon.engines.local.shapes import polygon
 from services.tryon.engines.local.warp import Fitting
 
@@ -47,9 +47,18 @@ class _Zones:
 def _arm(canvas: Canvas, index: int) -> Mask:
     """An arm as it would be bare: inside the silhouette, and narrower than a wide sleeve."""
     slim = canvas.arm(index, (0.150, 0.108, 0.078))
+    if _in_long_sleeve(canvas, index):
+        return slim & (canvas.mattes.person > 0.3)
     full = canvas.arm(index, (0.175, 0.132, 0.10), start=0.1)
     sleeve = erode(canvas.mattes.top > 0.5, 1.1 * canvas.scale)
     return (slim & (canvas.mattes.person > 0.5)) | (full & sleeve)
+
+
+def _in_long_sleeve(canvas: Canvas, index: int) -> bool:
+    """Whether the old garment hides the forearm: then it says nothing about how thick the arm is."""
+    limb = canvas.body.skeleton.limbs[index]
+    bone = canvas.limb(limb.elbow * 0.7 + limb.wrist * 0.3, limb.wrist * 0.8 + limb.elbow * 0.2, 0.03, 0.03)
+    return bool((canvas.mattes.top[bone] > 0.5).mean() > 0.6) if bone.any() else False
 
 
 def _bare_torso(canvas: Canvas, fitting: Fitting) -> tuple[Mask, Mask]:
@@ -94,11 +103,17 @@ def _zones(canvas: Canvas, cover: Plane, fitting: Fitting, arms: tuple[Mask, Mas
     exposed = old & ((cover < 0.98) | bared_forearms(canvas, fitting))
     torso, shoulders = _bare_torso(canvas, fitting)
     neck = _neck(canvas)
-    skin = (arms[0] | arms[1] | torso | shoulders | neck) & old
+    bare = arms[0] | arms[1] | torso | shoulders | neck
+    high = np.arange(canvas.size[1])[:, None] < canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans))
+    skin = (bare | (dilate(bare, 0.07 * canvas.unit) & high & (mattes.person > 0.6))) & old
     open_skin = skin & exposed
     thick = dilate(opened(open_skin, 0.027 * canvas.unit), 1)
     near_outside = dilate(mattes.person < 0.3, 0.06 * canvas.unit)
-    skin &= ~(open_skin & ~thick & near_outside)  # slivers along the silhouette are background
+    bared = [arm for index, arm in enumerate(arms) if _in_long_sleeve(canvas, index)]
+    sliver = open_skin & ~thick & near_outside
+    for arm in bared:
+        sliver &= ~arm
+    skin &= ~sliver  # slivers along the silhouette are background
     hem = canvas.row(fitting.hem)
     rows = np.arange(canvas.size[1])[:, None]
     skeleton = canvas.body.skeleton
@@ -122,7 +137,7 @@ def _fill_background(canvas: Canvas, colours: Colours, zone: Mask, noise: np.ran
     if not zone.any():
         return colours
     certain = ~dilate(canvas.mattes.person > 0.05, 2)
-    filled = push_pull(colours, certain.astype(np.float32))
+    filled = filled_in(colours, certain)
     filled += noise.standard_normal(filled.shape[:2], np.float32)[..., None] * 1.2  # the sensor's grain
     return mix(colours, filled, np.maximum(soften(zone, 1.0), zone).astype(np.float32))
 
@@ -135,30 +150,62 @@ def _fill_lower(canvas: Canvas, colours: Colours, zones: _Zones) -> Colours:
     source = ((mattes.bottom > 0.85) | (mattes.skin > 0.9)) & ~zones.old & (mattes.person > 0.9)
     if source.sum() < 100:
         return colours
-    filled = push_pull(colours, source.astype(np.float32))
+    filled = filled_in(colours, source)
     alpha = np.maximum(soften(zones.lower, 0.8 * canvas.scale), zones.lower) * (1 - mattes.hair)
     return mix(colours, filled, alpha.astype(np.float32))
 
 
-def _skin_field(canvas: Canvas, lab: Colours, zones: _Zones) -> Colours:
-    """The skin's colour everywhere: that of the nearest visible skin, tending to the usual one far from it."""
+def _skin_shown(canvas: Canvas, zones: _Zones) -> Mask:
+    """The skin that can be seen, without what cloth lies close to and shades."""
     mattes = canvas.mattes
-    like_face = (np.abs(lab - canvas.skin.colour.astype(np.float32)) < [70, 9, 10]).all(axis=2)
-    seen = erode((mattes.skin > 0.85) & ~mattes.face & (mattes.person > 0.9) & ~zones.old, 2) & like_face
+    like_face = (np.abs(canvas.lab - canvas.skin.colour.astype(np.float32)) < [70, 9, 10]).all(axis=2)
+    clear = ~dilate(zones.old, 0.012 * canvas.unit)
+    seen = erode((mattes.skin > 0.85) & ~mattes.face & (mattes.person > 0.9), 2) & clear & like_face
     seen &= _where_skin_shows(canvas)
     if seen.sum() < 0.04 * canvas.unit**2:  # too little to go by, and likely in the chin's shade
         inner = erode(mattes.face, 4.5 * canvas.scale)
-        seen = inner if inner.sum() >= 150 else mattes.face
+        return inner if inner.sum() >= 150 else mattes.face
+    return seen
+
+
+def _skin_field(canvas: Canvas, seen: Mask, zone: Mask) -> Colours:
+    """The skin's colour in Lab everywhere: the skin next to the zone that gets filled, carried on smoothly."""
+    lab = canvas.lab
     usual = np.median(lab[seen], axis=0) if seen.any() else np.array([170, 140, 145], np.float32)
-    seen = seen & (np.abs(lab - usual) < [45, 14, 16]).all(axis=2)
+    alike = seen & (np.abs(lab - usual) < [55, 14, 16]).all(axis=2)
+    near = alike & dilate(zone, 0.16 * canvas.unit)
+    weight = near.astype(np.float32) + 0.02 * alike
     small = (max(8, canvas.size[0] // 4), max(8, canvas.size[1] // 4))
-    weight = resize_plane(seen.astype(np.float32), small)
-    total = resize_plane(lab * seen[..., None].astype(np.float32), small)
-    # The usual colour weighs so little that it only matters far from any skin.
-    known = weight + 0.002
-    field = push_pull((total + 0.002 * usual.astype(np.float32)) / known[..., None], np.minimum(known, 1))
+    known = resize_plane(weight, small)
+    total = resize_plane(lab * weight[..., None], small)
+    least = np.float32(1e-5)  # the usual colour matters only where no skin is to be seen at all
+    mean = (total + least * usual.astype(np.float32)) / (known + least)[..., None]
+    field = push_pull(mean, np.minimum(known + least, 1))
     smooth = cv2.GaussianBlur(field, (0, 0), 1.5)
     return cv2.resize(smooth, canvas.size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+
+
+def _skin_texture(canvas: Canvas, seen: Mask, noise: np.random.Generator) -> Colours:
+    """Pores and blotches to add to smooth skin, in Lab, like those of the skin that can be seen.
+
+    Noise with the correlations of a patch of that skin (Galerne, Gousseau, Morel: Random Phase Textures, 2011).
+    """
+    depth = distance_inside(seen)
+    radius = int(min(0.06 * canvas.unit, 24.0, float(depth.max()) * 0.7))
+    white = noise.standard_normal(depth.shape, np.float32)
+    if radius < 4:
+        return np.dstack([blur(white, 1.2) * 2.0, np.zeros_like(white), np.zeros_like(white)])
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    window = (
+        slice(max(0, int(row) - radius), int(row) + radius + 1),
+        slice(max(0, int(column) - radius), int(column) + radius + 1),
+    )
+    patch = canvas.lab[window]
+    spot = patch - cv2.GaussianBlur(patch, (0, 0), max(1.0, 0.012 * canvas.unit))  # the light on the arm stays there
+    fade = np.outer(np.hanning(spot.shape[0]), np.hanning(spot.shape[1])).astype(np.float32)
+    spot = (spot - spot.mean(axis=(0, 1))) * fade[..., None] / np.float32(np.sqrt((fade**2).sum()))
+    planes = [cv2.filter2D(white, cv2.CV_32F, np.ascontiguousarray(spot[..., channel])) for channel in range(3)]
+    return np.clip(np.dstack(planes), -14, 14).astype(np.float32)
 
 
 def _where_skin_shows(canvas: Canvas) -> Mask:
@@ -213,9 +260,10 @@ def _fill_skin(
         return colours
     mattes, scale = canvas.mattes, canvas.scale
     lab = canvas.lab
-    field = _skin_field(canvas, lab, zones)
+    seen = _skin_shown(canvas, zones)
+    field = _skin_field(canvas, seen, zone)
     field[..., 0] = (field[..., 0] + _roundness(canvas, arms)) * _old_light(canvas, lab)
-    field[..., 0] += blur(noise.standard_normal(field.shape[:2], np.float32), 1.2) * 2.0
+    field += 0.7 * _skin_texture(canvas, seen, noise)
     skin = cv2.cvtColor(np.clip(field, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR).astype(np.float32)
     under = dilate(zone, 1.5 * scale) & ((cover > 0.3) | (mattes.skin > 0.5) | (mattes.bottom > 0.5) | zone)
     alpha = soften(erode(zone, 1), 0.9 * scale) * 1.05
