@@ -61,6 +61,21 @@ def _in_long_sleeve(canvas: Canvas, index: int) -> bool:
     return bool((canvas.mattes.top[bone] > 0.5).mean() > 0.6) if bone.any() else False
 
 
+def _is_sleeved(canvas: Canvas, index: int) -> bool:
+    """Whether the old garment covers the upper arm."""
+    limb = canvas.body.skeleton.limbs[index]
+    bone = canvas.limb(limb.shoulder * 0.7 + limb.elbow * 0.3, limb.shoulder * 0.4 + limb.elbow * 0.6, 0.04, 0.04)
+    return bool((canvas.mattes.top[bone] > 0.5).mean() > 0.5) if bone.any() else False
+
+
+def _half(canvas: Canvas, index: int) -> Mask:
+    """The side of the canvas left (0) or right (1) of the neck."""
+    columns = np.arange(canvas.size[0])[None]
+    middle = float(canvas.place(canvas.body.skeleton.neck)[0])
+    left: Mask = np.broadcast_to(columns < middle, (canvas.size[1], canvas.size[0]))
+    return left if index == 0 else ~left
+
+
 def _bare_torso(canvas: Canvas, fitting: Fitting) -> tuple[Mask, Mask]:
     """The torso between its sides below the shoulders, and the shoulders with the upper chest."""
     rows, body = canvas.frame_rows(), canvas.body
@@ -105,12 +120,16 @@ def _zones(canvas: Canvas, cover: Plane, fitting: Fitting, arms: tuple[Mask, Mas
     neck = _neck(canvas)
     bare = arms[0] | arms[1] | torso | shoulders | neck
     high = np.arange(canvas.size[1])[:, None] < canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans))
-    skin = (bare | (dilate(bare, 0.07 * canvas.unit) & high & (mattes.person > 0.6))) & old
+    tight = dilate(bare, 0.07 * canvas.unit) & high & (mattes.person > 0.6)
+    for index in (0, 1):
+        if _is_sleeved(canvas, index):
+            tight &= ~_half(canvas, index)
+    skin = (bare | tight) & old
     open_skin = skin & exposed
     thick = dilate(opened(open_skin, 0.027 * canvas.unit), 1)
     near_outside = dilate(mattes.person < 0.3, 0.06 * canvas.unit)
     bared = [arm for index, arm in enumerate(arms) if _in_long_sleeve(canvas, index)]
-    sliver = open_skin & ~thick & near_outside
+    sliver = open_skin & ~thick & near_outside & (mattes.person < 0.85)
     for arm in bared:
         sliver &= ~arm
     skin &= ~sliver  # slivers along the silhouette are background
@@ -267,7 +286,9 @@ def _fill_skin(
     skin = cv2.cvtColor(np.clip(field, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR).astype(np.float32)
     under = dilate(zone, 1.5 * scale) & ((cover > 0.3) | (mattes.skin > 0.5) | (mattes.bottom > 0.5) | zone)
     alpha = soften(erode(zone, 1), 0.9 * scale) * 1.05
-    alpha = np.clip(np.maximum(alpha, (cover > 0.3) & under), 0, 1)
+    rim = dilate(zone, 2 * scale) & ~zones.background & (mattes.person > 0.95)  # of the old neckline
+    rim &= ~mattes.face & (mattes.hair < 0.3)
+    alpha = np.clip(np.maximum.reduce([alpha, (cover > 0.3) & under, soften(rim, 0.9 * scale)]), 0, 1)
     return mix(colours, skin, alpha.astype(np.float32))
 
 
