@@ -20,6 +20,7 @@ from services.tryon.engines.local.arrays import (
 )
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.compose import Composed
+from services.tryon.engines.local.cutout import Cloth
 from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.models import Models
@@ -55,8 +56,10 @@ def _grade(value: float, good: float, bad: float) -> float:
     return float(np.clip((value - bad) / (good - bad), 0, 1))
 
 
-def _joint_shift(models: Models, before: Pose, photo: Image, after: Pose | None, measure: float) -> float:
-    """How far the joints of the upper body moved, the median, in body units; 9 when nobody is found any more.
+def joint_shift(
+    models: Models, before: Pose, photo: Image, after: Pose | None, measure: float, joints: list[int]
+) -> float:
+    """How far joints moved, the median, in body units; 9 when nobody is found any more.
 
     Both pictures are looked at in the same frame, in which the model's guesses at hidden joints are the same too.
     Not the farthest: where the head is cut off the model's guesses at single joints change by themselves.
@@ -64,14 +67,14 @@ def _joint_shift(models: Models, before: Pose, photo: Image, after: Pose | None,
     if after is None:
         return 9.0
     control = pose_again(models, photo, before) or before
-    visible = [joint for joint in _JOINTS if control.visibility[joint] > 0.7 and _is_inside(control, joint, photo)]
+    visible = [joint for joint in joints if control.visibility[joint] > 0.7 and _is_inside(control, joint, photo)]
     if not visible:
         return 0.0
     moved = control.points[visible] - after.points[visible]
     return float(np.median(np.hypot(moved[:, 0], moved[:, 1]))) / measure
 
 
-def _certainty(pose: Pose, photo: Image) -> float:
+def certainty(pose: Pose, photo: Image) -> float:
     """How much a shift of the joints says: little where the head, from which the model starts, is cut off."""
     return 1.0 if pose.has_face and all(_is_inside(pose, eye, photo) for eye in (LEFT_EYE, RIGHT_EYE)) else 0.4
 
@@ -82,7 +85,7 @@ def _is_inside(pose: Pose, joint: int, picture: Image) -> bool:
     return bool(0 <= x < width and 0 <= y < height)
 
 
-def _overlap(one: Mask, other: Mask) -> float:
+def overlap(one: Mask, other: Mask) -> float:
     """Intersection over union."""
     return float((one & other).sum() / max(1, (one | other).sum()))
 
@@ -99,7 +102,7 @@ def _reparse_overlap(models: Models, pose: Pose, canvas: Canvas, composed: Compo
     shown = np.zeros(result.shape[:2], np.float32)
     left, top, right, bottom = canvas.box
     shown[top:bottom, left:right] = composed.shown
-    return _overlap(labels == Label.TOP, resize_plane(shown, size_of(labels)) > 0.5)
+    return overlap(labels == Label.TOP, resize_plane(shown, size_of(labels)) > 0.5)
 
 
 def _planned(canvas: Canvas, fitting: Fitting) -> Mask:
@@ -124,7 +127,7 @@ def _plan_overlap(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> floa
     if not any(plan.sleeve_share > 0 for plan in fitting.plans):
         armpits = max(0, round(canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans))))
         cover, planned = cover[armpits:], planned[armpits:]
-    return _overlap(planned, cover)
+    return overlap(planned, cover)
 
 
 def _bare_sleeves(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> float:
@@ -143,9 +146,9 @@ def _bare_sleeves(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> floa
     return max(bare)
 
 
-def _colour_distance(garment: Garment, canvas: Canvas, composed: Composed) -> float:
+def colour_distance(cloth: Cloth, composed: Composed) -> float:
     """Bhattacharyya distance of the Lab histograms of the garment and of what is shown of it, 0..1."""
-    first = _histogram(garment.cloth.colours[::2, ::2], garment.cloth.alpha[::2, ::2] > 0.9)
+    first = _histogram(cloth.colours[::2, ::2], cloth.alpha[::2, ::2] > 0.9)
     second = _histogram(composed.image[::2, ::2], composed.shown[::2, ::2] > 0.95)
     return float(cv2.compareHist(first, second, cv2.HISTCMP_BHATTACHARYYA))
 
@@ -177,9 +180,9 @@ def _strayed(canvas: Canvas, composed: Composed) -> float:
     return float((shown & ~near).sum() / max(1, shown.sum()))
 
 
-def _torn(fitting: Fitting) -> float:
+def torn(parts: tuple[Part, ...]) -> float:
     """Share of the cloth that is drawn more than 2.5 times larger, smaller or longer than the rest, or inside out."""
-    scales, ratios = zip(*(_distortion(part) for part in fitting.parts), strict=True)
+    scales, ratios = zip(*(_distortion(part) for part in parts), strict=True)
     scale, ratio = np.concatenate(scales), np.concatenate(ratios)
     if len(scale) == 0:
         return 1.0
@@ -207,14 +210,14 @@ def _left_over(canvas: Canvas, composed: Composed) -> float:
     return float((old & same & (composed.shown < 0.1)).sum() / max(1, old.sum()))
 
 
-def _pieces(composed: Composed) -> float:
+def pieces(composed: Composed) -> float:
     """Share of the garment that is not connected with the largest piece of it."""
     _, stats = components(composed.shown > 0.5)
     areas = stats[1:, cv2.CC_STAT_AREA]
     return 1.0 if len(areas) == 0 else 1 - float(areas.max() / areas.sum())
 
 
-def _changed_background(canvas: Canvas, composed: Composed) -> float:
+def changed_background(canvas: Canvas, composed: Composed) -> float:
     """Share of the canvas' untouched background that differs from the photo visibly."""
     touched = dilate((canvas.mattes.person > 0.1) | (composed.shown > 0.02), 0.08 * canvas.unit)
     difference = np.abs(composed.image.astype(np.int16) - canvas.image).max(axis=2) > 24
@@ -237,18 +240,18 @@ def judge(
     after = pose_again(models, result, pose)
     face = np.abs(composed.image.astype(np.int16) - canvas.image)[canvas.mattes.face]
     measures = {
-        "joints": _joint_shift(models, pose, photo, after, canvas.unit) * _certainty(pose, photo),
+        "joints": joint_shift(models, pose, photo, after, canvas.unit, _JOINTS) * certainty(pose, photo),
         "face": float(face.mean()) if face.size else 0.0,
-        "background": _changed_background(canvas, composed),
-        "colours": _colour_distance(garment, canvas, composed),
+        "background": changed_background(canvas, composed),
+        "colours": colour_distance(garment.cloth, composed),
         "holes": _holes(canvas, fitting, drawn),
         "strayed": _strayed(canvas, composed),
         "reparse": _reparse_overlap(models, pose, canvas, composed, result),
         "sleeves": _bare_sleeves(canvas, fitting, drawn),
         "plan": _plan_overlap(canvas, fitting, drawn),
-        "torn": _torn(fitting),
+        "torn": torn(fitting.parts),
         "left over": _left_over(canvas, composed),
-        "pieces": _pieces(composed),
+        "pieces": pieces(composed),
         "skin": float(repaired.skin.sum()) / canvas.unit**2,
         "turned": canvas.body.skeleton.shoulder_width / canvas.body.skeleton.unit,
         "cut": garment.landmarks.error,
@@ -257,7 +260,9 @@ def judge(
 
 
 # What counts as good and as bad of each measure, and what is wrong when it is bad.
-_LIMITS = {
+Limits = dict[str, tuple[float, float, str]]
+
+_LIMITS: Limits = {
     "joints": (0.08, 0.4, "the body's joints moved"),
     "face": (1.0, 6.0, "the face changed"),
     "background": (0.002, 0.03, "the background changed"),
@@ -276,8 +281,8 @@ _LIMITS = {
 }
 
 
-def verdict_of(measures: dict[str, float]) -> Verdict:
+def verdict_of(measures: dict[str, float], limits: Limits = _LIMITS) -> Verdict:
     """The worst fault decides; the others take a little more off."""
-    grades = {words: _grade(measures[name], good, bad) for name, (good, bad, words) in _LIMITS.items()}
+    grades = {words: _grade(measures[name], good, bad) for name, (good, bad, words) in limits.items()}
     score = min(grades.values()) * (0.8 + 0.2 * float(np.mean(list(grades.values()))))
     return Verdict(score, grades, measures)

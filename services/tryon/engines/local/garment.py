@@ -1,6 +1,5 @@
 """A garment picture, understood: what is the garment, how it is cut, and its cloth."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,22 +15,22 @@ from services.tryon.engines.local.arrays import (
     lab_of,
     largest_component,
     opened,
-    resize_image,
 )
 from services.tryon.engines.local.body import Body, body_of
-from services.tryon.engines.local.cutout import Cloth, cloth_of, cut_out
-from services.tryon.engines.local.landmarks import GarmentLandmarks, GarmentSide, Sleeve, garment_landmarks
+from services.tryon.engines.local.cutout import Cloth, cloth_of
+from services.tryon.engines.local.landmarks import GarmentLandmarks, GarmentSide, Sleeve
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.neckline import Neckline
-from services.tryon.engines.local.parse import WORK_SIDE, Person, understand
+from services.tryon.engines.local.parse import Person
 from services.tryon.engines.local.pose import Pose, find_pose
-from services.tryon.engines.local.refuse import cutout_problems, unlike_a_garment
+from services.tryon.engines.local.refuse import unlike_a_garment
 from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.shapes import polygon
 
 _PERSON_SCORE = 0.7  # below it the detector takes flat garments for people
 
 _WORST_OUTLINE = 0.3
+_LEG_JOINTS = [23, 24, 25, 26, 27, 28]  # a head may be cut off where legs are to be seen
 
 
 @dataclass(frozen=True)
@@ -52,32 +51,20 @@ def wearer_in(models: Models, picture: Image, kind: Literal["auto", "flatLay", "
     pose = find_pose(models, picture)
     if pose is None:
         return None
-    sure = pose.detections[0].score > _PERSON_SCORE and pose.score > 0.6 and pose.face_score > 0.6
+    likely = pose.detections[0].score > _PERSON_SCORE and pose.score > 0.6
+    sure = likely and (pose.face_score > 0.6 or bool((pose.visibility[_LEG_JOINTS] > 0.7).all()))
     return pose if sure or (kind == "model" and pose.score > 0.5) else None
 
 
-def read_garment(
-    models: Models, picture: Image, wearer: Pose | None, long_side: int, pause: Callable[[], None] = lambda: None
-) -> Garment:
-    """Find the garment. Its cloth is kept at up to `long_side` pixels.
-
-    `pause` is called between the parts of the work. Raises NotATop, InputProblem.
-    """
-    if wearer is not None:
-        return _worn(understand(models, picture, wearer, pause), picture, long_side)
-    scale = WORK_SIDE / max(picture.shape[:2])
-    image = resize_image(picture, (round(picture.shape[1] * scale), round(picture.shape[0] * scale)))
-    found = cut_out(image)
-    pause()
-    for problem in cutout_problems(found):
-        raise problem
-    landmarks = garment_landmarks(image, found.mask)
+def flat_garment(image: Image, mask: Mask, landmarks: GarmentLandmarks, picture: Image, long_side: int) -> Garment:
+    """A garment that lies or hangs, once its mask and landmarks are known. Raises InputProblem."""
     if landmarks.error > _WORST_OUTLINE:
         raise unlike_a_garment()
-    return Garment(image, found.mask, landmarks, cloth_of(picture, found.mask, long_side), None)
+    return Garment(image, mask, landmarks, cloth_of(picture, mask, long_side), None)
 
 
-def _worn(person: Person, picture: Image, long_side: int) -> Garment:
+def worn_garment(person: Person, picture: Image, long_side: int) -> Garment:
+    """The upper garment that somebody wears, or all that is labelled so."""
     body = body_of(person)
     mask = fill_holes(largest_component(opened(closed(person.is_label(Label.TOP), 5), 6)))
     mask = _with_level_hem(mask, person, body)

@@ -29,7 +29,7 @@ _CATEGORIES: dict[Cut, Category] = {
     Cut.DRESS: "onePieces",
     Cut.JUMPSUIT: "onePieces",
 }
-_NAMES: dict[Category, str] = {"tops": "top", "bottoms": "bottom", "onePieces": "one piece"}
+_NAMES: dict[str, str] = {"tops": "top", "bottoms": "bottom", "onePieces": "one piece"}
 
 
 def category_of(cut: Cut) -> Category:
@@ -85,13 +85,11 @@ def agreed(cut: Cut, asked: str) -> Cut:
     raise contradiction(cut, asked)
 
 
-def agreed_by_chest(length: float, sleeved: bool, asked: str) -> Cut:
-    """The same where only the length, in distances of the armpits, and sleeves tell anything. Raises InputProblem."""
+def agreed_by_chest(length: float, asked: str) -> Cut:
+    """The same where only the length, in distances of the armpits, tells anything. Raises InputProblem."""
     likely = Cut.DRESS if length > _LIKELY_DRESS else Cut.TOP
     if asked == "auto":
         return likely
-    if asked == "bottoms" and not sleeved:
-        return Cut.SKIRT
     if (
         asked == "bottoms"
         or (asked == "tops" and length > _LONGEST_TOP)
@@ -103,9 +101,8 @@ def agreed_by_chest(length: float, sleeved: bool, asked: str) -> Cut:
 
 def contradiction(cut: Cut, asked: str) -> InputProblem:
     """For a garment that is clearly not of the kind that was asked for."""
-    names: dict[str, str] = dict(_NAMES)
     message = (
-        f"This looks like {cut.value}, but it was to be worn as a {names.get(asked, asked)}. "
-        f"Please choose “{names[category_of(cut)]}”, let Drape decide, or use another picture."
+        f"This looks like {cut.value}, but it was to be worn as a {_NAMES[asked]}. "
+        f"Please choose “{_NAMES[category_of(cut)]}”, let Drape decide, or use another picture."
     )
     return InputProblem("CATEGORY_MISMATCH", message, "garment")

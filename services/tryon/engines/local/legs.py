@@ -9,6 +9,7 @@ import numpy.typing as npt
 from services.tryon.engines.local.arrays import (
     Indices,
     Mask,
+    Plane,
     Points,
     Vector,
     blur,
@@ -253,9 +254,23 @@ def _split_clothes(person: Person, worn: Mask) -> tuple[Mask, Mask]:
     leather = ColourHistogram(bins[shoe_seen])(bins) if shoe_seen.sum() > 40 else np.full_like(cloth, -14)
     below = np.arange(size[1], dtype=np.float32)[:, None] - _ankle_row(skeleton)
     likely = blur(np.clip(leather, -18, 0) - np.clip(cloth, -18, 0), max(2.0, 0.035 * measure)) + 26 * below / measure
-    shoes = _touching(opened(worn & feet & (likely > 0), 1.5), dilate(shoe_core, 3))
+    shoes = _touching(_below_hems(skeleton, worn & feet, likely), dilate(shoe_core, 3))
     other = blur((np.clip(cloth, -18, 0) < -15.5).astype(np.float32), 2.5) > 0.55
     return shoes, _held(person, worn & hands & ~feet & other)
+
+
+def _below_hems(skeleton: Skeleton, unsure: Mask, likely: Plane) -> Mask:
+    """The part of a mask below the row, leg by leg, that parts it best into trousers above and shoes below."""
+    found = np.zeros(unsure.shape, np.bool_)
+    columns = np.arange(unsure.shape[1])
+    ankles = [_bones(skeleton, index)[0][2] for index in (0, 1)]
+    first_is_nearer = np.abs(columns - ankles[0][0]) < np.abs(columns - ankles[1][0])
+    for nearer in (first_is_nearer, ~first_is_nearer):
+        gains = np.where(unsure & nearer, np.clip(likely, -6, 6), 0).sum(axis=1)
+        above = np.concatenate([[0.0], np.cumsum(gains)])
+        hem = int(above.argmin())  # what lies below it then speaks most for shoes
+        found[hem:] |= (unsure & nearer)[hem:]
+    return found
 
 
 def _touching(mask: Mask, core: Mask) -> Mask:
@@ -278,7 +293,8 @@ def _ankle_row(skeleton: Skeleton) -> npt.NDArray[np.float32]:
     ankles = [_bones(skeleton, index)[0][2] for index in (0, 1)]
     columns = np.arange(skeleton.size[0])
     first_is_nearer = np.abs(columns - ankles[0][0]) < np.abs(columns - ankles[1][0])
-    return np.where(first_is_nearer, ankles[0][1], ankles[1][1]).astype(np.float32)[None]
+    rows: npt.NDArray[np.float32] = np.where(first_is_nearer, ankles[0][1], ankles[1][1]).astype(np.float32)[None]
+    return rows
 
 
 def _rows_filled(person: Person, body: Body, mask: Mask) -> Indices:

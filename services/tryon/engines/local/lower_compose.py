@@ -40,7 +40,7 @@ def _in_front(canvas: Canvas, lower: LowerBody) -> Plane:
     skin = np.clip((mattes.skin - 0.4) / 0.4, 0, 1) * arms_in_front(canvas)
     held = soften(canvas.enlarged_mask(lower.held), 0.8 * canvas.scale)
     if lower.tucked:  # the waistband may lie over the very edge of the top, which is seldom found exactly
-        tops = soften(erode(mattes.top > 0.5, 0.035 * measure), 1.0)
+        tops = soften(erode(blur(mattes.top, 0.03 * measure) > 0.5, 0.035 * measure), 1.0)
     else:
         tops = np.maximum(mattes.top, soften(closed(mattes.top > 0.4, 0.12 * measure), 1.0))
     return floats(np.maximum.reduce([skin, held, mattes.hair, tops]))

@@ -11,7 +11,7 @@ from services.tryon.engines.local.mesh import Mesh, backward_map, build_mesh
 from services.tryon.engines.local.warp import Part
 
 _EASE = 1.04  # cloth lies a little outside the body
-_FULL_LENGTH = 0.8  # of the leg below the crotch; what reaches further is meant to end at the ankle
+_FULL_LENGTH = 0.74  # of the leg below the crotch; what reaches further is meant to end at the ankle
 _STEPS = 26
 
 
@@ -108,6 +108,8 @@ class TrouserHandles(LowerHandles):
         hem = sum(float(corner[1]) for corner in marks.hems[index]) / 2
         own = (hem - float(self._crotch[1])) * self.scale.down
         old = self.lower.old_reach(index)
+        if self.garment.cut_off:
+            return crotch + max(own, leg.distance_at(leg.inside.shape[0]) - crotch)
         if own > _FULL_LENGTH * whole:
             covering = whole if old is None else min(old - crotch + 0.03 * leg.measure, 1.08 * whole)
             own = max(float(np.clip(own, 0.98 * whole, 1.05 * whole)), covering)
@@ -122,8 +124,8 @@ class TrouserHandles(LowerHandles):
 
     def place(self, index: int) -> tuple[Points, Points, float]:
         """Pull one leg; the targets of its outer and inner edge, and where it ends."""
-        assert self.marks.halves is not None  # noqa: S101
         lower, marks, sign = self.lower, self.marks, -1 if index == 0 else 1
+        assert marks.halves is not None  # noqa: S101
         half, leg, crotch = marks.halves[index], lower.legs[index], self._crotch
         end = self.reach(index)
         start = leg.distance_at(lower.crotch)
@@ -221,6 +223,15 @@ def centre_seam(mesh: Mesh, garment: LowerGarment, first_part: int = 0) -> list[
     return pairs
 
 
+def reaches_far_enough(garment: LowerGarment, lower: LowerBody) -> bool:
+    """Whether a picture that cuts a garment off shows as much of it as can be seen of the body."""
+    if not garment.cut_off:
+        return True
+    marks, scale = garment.landmarks, _scale_of(garment, lower)
+    needed = min(float(lower.skeleton.size[1]), max(float(leg.line[2][1]) for leg in lower.legs))
+    return lower.waist + (marks.bottom - marks.top) * scale.down > needed - 0.35 * lower.skeleton.unit
+
+
 def fit_lower(garment: LowerGarment, lower: LowerBody) -> LowerFitting:
     """Bend trousers, shorts or a skirt onto the body."""
     return _fit_skirt(garment, lower) if garment.landmarks.halves is None else _fit_trousers(garment, lower)
@@ -255,7 +266,7 @@ def _fit_trousers(garment: LowerGarment, lower: LowerBody) -> LowerFitting:
 def _fit_skirt(garment: LowerGarment, lower: LowerBody) -> LowerFitting:
     marks, scale = garment.landmarks, _scale_of(garment, lower)
     mesh = build_mesh([garment.mask])
-    handles = _Handles(garment, lower, mesh, scale)
+    handles = LowerHandles(garment, lower, mesh, scale)
     handles.waistband(*_waist_targets(handles))
     length = _skirt_length(garment, lower, scale)
     edges: list[list[Vector]] = [[], []]
@@ -319,6 +330,8 @@ def _skirt_length(garment: LowerGarment, lower: LowerBody, scale: LowerScale) ->
     """Its own length; that of the garment it replaces when both are nearly alike."""
     marks = garment.landmarks
     own = (marks.bottom - marks.top) * scale.down
+    if garment.cut_off:
+        return max(own, lower.skeleton.size[1] - lower.waist)
     ends = [lower.old_reach(index) for index in (0, 1)]
     old = [
         float(leg.line[0][1] + end) - lower.waist for leg, end in zip(lower.legs, ends, strict=True) if end is not None

@@ -1,24 +1,33 @@
 """A picture of trousers, shorts or a skirt, understood: waist, crotch and hems, and the cloth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
     Image,
+    Indices,
     Mask,
     Points,
     Vector,
+    closed,
     components,
     dilate,
+    erode,
+    fill_holes,
     lab_of,
     largest_component,
     opened,
+    resize_mask,
+    size_of,
 )
-from services.tryon.engines.local.cutout import Cloth
+from services.tryon.engines.local.cutout import Cloth, cloth_of
+from services.tryon.engines.local.filters import push_pull
 from services.tryon.engines.local.legs import LowerBody
-from services.tryon.engines.local.shapes import run_at
+from services.tryon.engines.local.parse import Person
+from services.tryon.engines.local.refuse import unlike_a_garment
+from services.tryon.engines.local.shapes import polygon, run_at, runs
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,8 @@ class LowerGarment:
     landmarks: LowerLandmarks
     cloth: Cloth
     worn_by: LowerBody | None
+    error: float = 0.0  # how unlike its mirror image the outline is, 0..1
+    cut_off: bool = False  # its picture ends before it does
 
     def width_in(self, row: float) -> float:
         """Its width in a row, from outermost to outermost pixel."""
@@ -107,7 +118,7 @@ def crotch_of(mask: Mask) -> Vector | None:
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = max(outlines, key=cv2.contourArea)
     defects = cv2.convexityDefects(outline, cv2.convexHull(outline, returnPoints=False))
-    left, top, width, height = cv2.boundingRect(outline)
+    left, _, width, height = cv2.boundingRect(outline)
     points, best = outline[:, 0].astype(np.float64), None
     deepest = 0.1 * height
     for start, end, far, _ in [] if defects is None else defects[:, 0]:
@@ -116,8 +127,16 @@ def crotch_of(mask: Mask) -> Vector | None:
         depth = float(ends[:, 1].min() - place[1])
         if central and depth > deepest and (ends[:, 0].min() < place[0] < ends[:, 0].max()):
             best, deepest = place, depth
+    return best
+
+
+def _seen_crotch(mask: Mask) -> Vector | None:
+    """The crotch of trousers, where it is usual if the legs touch below it."""
+    best = crotch_of(mask)
     if best is None:
         return None
+    rows = np.flatnonzero(mask.any(axis=1))
+    top, height = int(rows[0]), len(rows)
     upper = mask[top : top + max(4, int(0.3 * height))]
     hips = float(max(np.ptp(np.flatnonzero(row)) for row in upper[2:] if row.any()))
     if best[1] - top > _LONGEST_RISE * hips:  # the legs touch below the crotch
@@ -153,13 +172,66 @@ def _middle_line(mask: Mask, waist: tuple[Vector, Vector], crotch: Vector) -> Po
 
 def landmarks_of(mask: Mask) -> LowerLandmarks:
     """The landmarks of trousers, shorts or a skirt that lies or hangs upright."""
-    waist, crotch = waist_corners(mask), crotch_of(mask)
+    waist, crotch = waist_corners(mask), _seen_crotch(mask)
     if crotch is None:
         left, right = (hem_corner(mask, sign) for sign in (-1, 1))
         return LowerLandmarks(waist, None, ((left, left), (right, right)), None)
     halves = legs_of(mask, waist, crotch)
     hems = tuple((hem_corner(half, sign), hem_corner(half, -sign)) for half, sign in zip(halves, (-1, 1), strict=True))
     return LowerLandmarks(waist, crotch, hems, halves)
+
+
+def worn_lower(person: Person, lower: LowerBody, picture: Image, long_side: int) -> LowerGarment:
+    """The trousers or the skirt that somebody wears; what hands hide of them is filled in. Raises InputProblem."""
+    line = np.array([lower.waist_at(x) for x in range(lower.old.shape[1])])
+    below_waist = np.arange(lower.old.shape[0])[:, None] > line - 3
+    seen = largest_component(opened(closed(lower.old & below_waist, 4), 2))
+    if seen.sum() < 0.25 * lower.skeleton.unit**2:
+        raise unlike_a_garment()
+    rows = np.flatnonzero(seen.any(axis=1))
+    outline = [np.array([lower.side(index, row), row]) for index, row in _both_sides(rows)]
+    hidden = polygon(lower.skeleton.size, outline) & ~seen & dilate(seen, 0.25 * lower.skeleton.unit)
+    hidden &= (person.regions.hands | person.regions.forearms | lower.held) & person.inside
+    mask = fill_holes(seen | hidden)
+    crotch = _worn_crotch(mask, lower)
+    waist = waist_corners(mask)
+    cloth = _without(cloth_of(picture, mask, long_side), ~seen)
+    cut_off = bool(rows[-1] >= mask.shape[0] - 3)
+    if crotch is None:
+        left, right = (hem_corner(mask, sign) for sign in (-1, 1))
+        return LowerGarment(
+            mask, LowerLandmarks(waist, None, ((left, left), (right, right)), None), cloth, lower, 0.0, cut_off
+        )
+    middle = np.array([lower.middle(row) for row in range(mask.shape[0])])[:, None]
+    columns = np.arange(mask.shape[1])[None]
+    halves = (mask & (columns < middle), mask & (columns >= middle))
+    hems = tuple((hem_corner(half, sign), hem_corner(half, -sign)) for half, sign in zip(halves, (-1, 1), strict=True))
+    return LowerGarment(mask, LowerLandmarks(waist, crotch, hems, halves), cloth, lower, 0.0, cut_off)
+
+
+def _both_sides(rows: Indices) -> list[tuple[int, float]]:
+    marks = np.linspace(float(rows[0]), float(rows[-1]), 40)
+    return [(0, float(row)) for row in marks] + [(1, float(row)) for row in marks[::-1]]
+
+
+def _worn_crotch(mask: Mask, lower: LowerBody) -> Vector | None:
+    """The body's crotch where the mask parts between the legs below it; none of a skirt."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    below = np.arange(int(lower.crotch + 0.1 * (rows[-1] - lower.crotch)), int(rows[-1]) + 1)
+    parted = [
+        len([run for run in runs(mask[row]) if run[1] - run[0] > 0.08 * lower.skeleton.unit]) >= 2 for row in below
+    ]
+    if len(parted) == 0 or np.mean(parted) < 0.25:
+        return None
+    return np.array([lower.middle(lower.crotch), lower.crotch])
+
+
+def _without(cloth: Cloth, hidden: Mask) -> Cloth:
+    """The cloth with its hidden places filled from around them."""
+    size = size_of(cloth.alpha)
+    known = erode(resize_mask(~hidden, size), 2).astype(np.float32) * (cloth.alpha > 0.95)
+    filled = push_pull(cloth.colours.astype(np.float32), known.astype(np.float32))
+    return replace(cloth, colours=np.where(known[..., None] > 0, cloth.colours, filled).astype(np.uint8))
 
 
 def legs_of(mask: Mask, waist: tuple[Vector, Vector], crotch: Vector) -> tuple[Mask, Mask]:

@@ -117,6 +117,10 @@ def arms_in_front(canvas: Canvas) -> Mask:
         + [canvas.place(point) for limb in canvas.body.skeleton.limbs[1:] for point in (limb.hip, limb.shoulder)],
     )
     skin = (canvas.mattes.skin > 0.45) & wide & (slim | ~dilate(belly, 0.12 * canvas.unit))
+    sure = skin & bones
+    if sure.sum() > 50:  # a pattern beside it may have been taken for skin
+        lab = blur(canvas.lab, 0.6 * canvas.scale)
+        skin &= (np.abs(lab - np.median(lab[sure], axis=0).astype(np.float32)) < [80, 13, 17]).all(axis=2)
     numbers, boxes = components(opened(skin, 0.018 * canvas.unit))
     touching = np.setdiff1d(numbers[bones], [0])
     large = [number for number in touching if boxes[number, cv2.CC_STAT_AREA] > 0.012 * canvas.unit**2]
@@ -187,11 +191,12 @@ def take_off_lower(
         covered |= (
             whole & (rows < canvas.place(point_at(leg.line, end))[1] - 0.04 * unit) & (mattes.skin > 0.3) & ~hands
         )
-    kept = (
-        (mattes.skin > 0.5) | (mattes.top > 0.5) | (mattes.hair > 0.5) | canvas.enlarged_mask(lower.shoes | lower.held)
-    )
+    wide = canvas.arm(0, (0.2, 0.18, 0.17), hand=0.5) | canvas.arm(1, (0.2, 0.18, 0.17), hand=0.5)
+    specks = wide & ~hands & (canvas.row(lower.waist) < rows) & dilate(mattes.bottom > 0.5, 0.1 * unit)
+    things = canvas.enlarged_mask(lower.shoes | lower.held)
+    kept = ((mattes.skin > 0.5) & ~specks) | (mattes.top > 0.5) | (mattes.hair > 0.5) | things
     kept &= ~covered
-    old = (dilate(mattes.bottom > 0.2, 2.5 * scale) & ~kept) | covered
+    old = (dilate(mattes.bottom > 0.2, 2.5 * scale) & ~kept) | covered | (specks & (mattes.skin > 0.3))
     exposed = old & (cover < 0.98)
     legs = [
         bare_leg(canvas, leg, max(leg.distance_at(lower.crotch) * 0.5, end - 0.3 * leg.measure))
@@ -202,7 +207,7 @@ def take_off_lower(
     belly = exposed & (rows < waist + 3 * scale) & (rows > canvas.row(lower.row(0.4))) & _trunk(canvas, lower)
     bared = np.zeros(old.shape, np.bool_)
     for leg, mask, end in zip(lower.legs, legs, ends, strict=True):
-        below = rows > canvas.place(point_at(leg.line, end))[1] - 0.25 * unit
+        below = rows > canvas.place(point_at(leg.line, end))[1] - 0.06 * unit
         bared |= mask & below
     # A bare leg is no wider than the trousers it was in.
     skin = exposed & bared & ~belly & dilate(mattes.bottom > 0.5, 1.5 * scale) & ~covered
@@ -211,7 +216,8 @@ def take_off_lower(
     untouched = ~mattes.face & ~kept
     background |= dilate(exposed, 1.5 * scale) & (cover < 0.98) & (mattes.person < 0.97) & untouched & ~skin & ~belly
     noise = np.random.default_rng(seed + 1)
-    colours = _fill_background(canvas, canvas.image.astype(np.float32), background, noise)
+    # Also behind what becomes skin, whose soft edge would show the old garment else.
+    colours = _fill_background(canvas, canvas.image.astype(np.float32), background | skin, noise)
     colours = _fill_belly(canvas, colours, belly)
     colours = _fill_skin(canvas, colours, skin, legs, lower, seed)
     return LowerRepaired(colours, skin, background)

@@ -66,7 +66,7 @@ def one_piece_of(garment: Garment, cut: Cut) -> OnePiece:
     chest = float(marks.sides[1].armpit[0] - marks.sides[0].armpit[0])
     crotch = crotch_of(mask) if cut is Cut.JUMPSUIT else None
     low = min(armpit + 1.25 * chest, float(crotch[1]) - 4 if crotch is not None else marks.bottom - 4)
-    rows = np.arange(int(armpit + 0.2 * chest), max(int(armpit + 0.2 * chest) + 1, int(low)))
+    rows = range(int(armpit + 0.2 * chest), max(int(armpit + 0.2 * chest) + 1, int(low)))
     widths = [_width_at(mask, row, marks.axis) for row in rows]
     narrowest = int(np.argmin(widths))
     waisted = widths[narrowest] < 0.93 * chest and 0 < narrowest < len(rows) - 1

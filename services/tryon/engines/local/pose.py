@@ -18,6 +18,7 @@ from services.tryon.engines.local.shapes import length
 # BlazePose's numbering.
 NOSE, LEFT_EYE, RIGHT_EYE, MOUTH_LEFT, MOUTH_RIGHT = 0, 2, 5, 9, 10
 LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP = 11, 12, 23, 24
+LEFT_KNEE, RIGHT_KNEE = 25, 26
 
 # The face mesh's numbering: outline, chin, top of the forehead, outer corners of the eyes.
 FACE_OUTLINE = [

@@ -1,0 +1,116 @@
+"""A picture of any garment, understood: which kind it is decides how it is read."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+
+from services.tryon.engines.local.arrays import Image, Mask, dilate, erode, lab_of, resize_image
+from services.tryon.engines.local.body import body_of
+from services.tryon.engines.local.cutout import Cutout, cloth_of, cut_out
+from services.tryon.engines.local.garment import Garment, flat_garment, worn_garment
+from services.tryon.engines.local.kinds import Cut, agreed, agreed_by_chest, contradiction, cut_of
+from services.tryon.engines.local.landmarks import GarmentLandmarks, NotATop
+from services.tryon.engines.local.legs import LowerBody, lower_body_of
+from services.tryon.engines.local.lower_garment import LowerGarment, landmarks_of, without_gap, worn_lower
+from services.tryon.engines.local.models import Models
+from services.tryon.engines.local.one_piece import OnePiece, length_by_chest, long_landmarks, one_piece_of
+from services.tryon.engines.local.parse import WORK_SIDE, Person, understand
+from services.tryon.engines.local.pose import Pose
+from services.tryon.engines.local.refuse import cutout_problems, unlike_a_garment
+from services.tryon.engines.local.regions import Label
+
+Outfit: TypeAlias = Garment | LowerGarment | OnePiece
+
+
+def read_outfit(
+    models: Models,
+    picture: Image,
+    wearer: Pose | None,
+    asked: str,
+    long_side: int,
+    pause: Callable[[], None] = lambda: None,
+) -> Outfit:
+    """Find the garment, decide what it is and read it so. Its cloth is kept at up to `long_side` pixels.
+
+    `asked` is the category chosen, or "auto"; `pause` is called between the parts of the work. Raises InputProblem.
+    """
+    if wearer is not None:
+        return _worn(understand(models, picture, wearer, pause), picture, asked, long_side)
+    scale = WORK_SIDE / max(picture.shape[:2])
+    image = resize_image(picture, (round(picture.shape[1] * scale), round(picture.shape[0] * scale)))
+    found = cut_out(image)
+    pause()
+    for problem in cutout_problems(found):
+        raise problem
+    return _flat(image, found, picture, asked, long_side)
+
+
+def _flat(image: Image, found: Cutout, picture: Image, asked: str, long_side: int) -> Outfit:
+    mask = without_gap(image, found.mask)
+    cut = cut_of(mask)
+    marks: GarmentLandmarks | None = None
+    if cut is None:
+        marks = _upper_landmarks(image, found.mask)
+        cut, mask = agreed_by_chest(length_by_chest(marks), asked), found.mask
+    else:
+        cut = agreed(cut, asked)
+    if cut in (Cut.TROUSERS, Cut.SKIRT):
+        own = cloth_of(picture, mask, long_side)
+        return LowerGarment(mask, landmarks_of(mask), own, None, 1 - found.symmetry)
+    if marks is None:
+        marks = _upper_landmarks(image, mask)
+    garment = flat_garment(image, mask, marks, picture, long_side)
+    return garment if cut is Cut.TOP else one_piece_of(garment, cut)
+
+
+def _upper_landmarks(image: Image, mask: Mask) -> GarmentLandmarks:
+    try:
+        return long_landmarks(image, mask)
+    except NotATop as other:
+        raise unlike_a_garment() from other
+
+
+def _worn(person: Person, picture: Image, asked: str, long_side: int) -> Outfit:
+    """Somebody's top unless another part of what they wear is asked for, or all of it is one dress."""
+    if asked == "tops":
+        return worn_garment(person, picture, long_side)
+    lower = lower_body_of(person, body_of(person))
+    if asked == "bottoms":
+        return worn_lower(person, lower, picture, long_side)
+    dress = _is_dress(person, lower)
+    if asked == "onePieces" and not dress:
+        raise contradiction(Cut.TOP, asked)
+    if not dress:
+        return worn_garment(person, picture, long_side)
+    labels = np.where(lower.old, np.uint8(Label.TOP), person.labels).astype(np.uint8)
+    garment = worn_garment(replace(person, labels=labels), picture, long_side)
+    return one_piece_of(_with_real_hem(garment, lower), Cut.DRESS)
+
+
+def _is_dress(person: Person, lower: LowerBody) -> bool:
+    """Whether what is above and below the waist is one cloth: alike in colour on both sides, and no trousers."""
+    top = person.is_label(Label.TOP)
+    both = top | lower.old
+    low = np.arange(both.shape[0])[:, None] > lower.crotch
+    if (both & low).sum() < 0.3 * lower.skeleton.unit**2:
+        return False
+    seam = dilate(top, 6) & dilate(lower.old, 6)
+    reach = 0.2 * lower.skeleton.unit
+    above, below = (erode(part, 2) & dilate(seam, reach) for part in (top, lower.old))
+    lab = lab_of(person.image)
+    if min(above.sum(), below.sum()) < 100:
+        return bool(lower.old.sum() < 0.1 * both.sum())  # the parser took all of it for one
+    medians = [np.median(lab[part], axis=0) for part in (above, below)]
+    return bool(np.abs(medians[0] - medians[1]).max() < 9)
+
+
+def _with_real_hem(garment: Garment, lower: LowerBody) -> Garment:
+    rows = np.flatnonzero(garment.mask.any(axis=1))
+    sides = []
+    for index, side in enumerate(garment.landmarks.sides):
+        columns = np.flatnonzero(garment.mask[rows[-1] - 2])
+        hem = np.array([float(columns[0] if side.sign < 0 else columns[-1]), float(rows[-1])])
+        sides.append(replace(side, hem=hem if len(columns) else np.array([lower.side(index, rows[-1]), rows[-1]])))
+    return replace(garment, landmarks=replace(garment.landmarks, sides=(sides[0], sides[1])))
