@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from services.tryon.engines.local.engine import InputProblem, LocalEngine, Options
 
 _MODELS = Path(os.environ.get("TRYON_MODELS", ".cache/models"))
-_COLUMNS, _ROWS, _TILE = 2, 3, 560
+_COLUMNS, _ROWS, _WIDE, _TILE = 2, 3, 1080, 480
 
 
 def pairs_of(persons: Path, garments: Path, count: int) -> list[tuple[Path, Path]]:
@@ -68,13 +68,12 @@ def main() -> None:
         print(f"{number:3} {time.perf_counter() - before:5.1f} s  {person.stem} + {garment.stem}  {told}", flush=True)
         ImageDraw.Draw(row).text((8, 8), f"{number}  {told[:60]}", fill="red", font_size=28)
         row.save(target / f"{number:03}.png")
-        row.thumbnail((3 * _TILE, _TILE))
+        row.thumbnail((_WIDE, _TILE))
         rows.append(row)
     for first in range(0, len(rows), _COLUMNS * _ROWS):
-        sheet = Image.new("RGB", (_COLUMNS * 3 * _TILE // 2, _ROWS * _TILE), "white")
+        sheet = Image.new("RGB", (_COLUMNS * _WIDE, _ROWS * _TILE), "white")
         for index, row in enumerate(rows[first : first + _COLUMNS * _ROWS]):
-            row.thumbnail((3 * _TILE // 2, _TILE))
-            sheet.paste(row, (index % _COLUMNS * 3 * _TILE // 2, index // _COLUMNS * _TILE))
+            sheet.paste(row, (index % _COLUMNS * _WIDE, index // _COLUMNS * _TILE))
         sheet.save(target / f"sheet-{first // (_COLUMNS * _ROWS) + 1}.png")
 
 

@@ -122,11 +122,12 @@ def find_neckline(image: Image, mask: Mask, left: Vector, right: Vector, armpit_
     vee, vee_score = _vee(lab, left, right, (armpit_height - centre_height(left, right)) * 1.05)
     if vee_score > max(0.55, score):
         return Neckline(vee, "edge")
-    if score <= 0.34:
+    if score <= 0.3:
         return Neckline(np.stack([x[0], chord + np.sin(_ANGLES) * 0.42 * half], axis=1), "default")
     if score > 0.5:
         path = _below_collar_band(cost, path)
-    depths = np.convolve(np.pad(_DEPTHS[path], 2, "edge"), np.ones(5) / 5, "valid")
+    even = (_DEPTHS[path] + _DEPTHS[path][::-1]) / 2  # a collar is symmetric; what disturbs the edge is not
+    depths = np.convolve(np.pad(even, 3, "edge"), np.ones(7) / 7, "valid")
     rays = slice(_FIRST, _LAST + 1)
     points = np.stack([x[0, rays], chord[rays] + np.sin(_ANGLES[rays]) * depths * half], axis=1)
     return Neckline(np.concatenate([left[None], points, right[None]]), "edge")
