@@ -47,7 +47,7 @@ def bare_leg(canvas: Canvas, leg: Leg, start: float) -> Mask:
 
 def _smooth(points: list[np.ndarray]) -> np.ndarray:
     line = np.stack(points).astype(np.float32)[:, None]
-    smooth: np.ndarray = cv2.GaussianBlur(line, (1, 11), 2.0, borderType=cv2.BORDER_REPLICATE)[:, 0].astype(np.float64)
+    smooth: np.ndarray = cv2.GaussianBlur(line, (1, 15), 3.5, borderType=cv2.BORDER_REPLICATE)[:, 0].astype(np.float64)
     return smooth
 
 
@@ -80,7 +80,7 @@ def _form(canvas: Canvas, leg: Leg) -> Plane:
     middle, half = (edges[0] + edges[1]) / 2, np.maximum(np.abs(edges[0] - edges[1]) / 2, 2)
     across = np.clip((columns - middle) / half, -1.05, 1.05) * leg.sign  # 1 is the outer side
     light += 14 * (np.sqrt(np.clip(1.12 - across**2, 0, 1)) - 0.92) - 5 * np.clip(-across, 0, 1) ** 2
-    light -= 15 * np.clip(np.abs(across) - 0.55, 0, 1) ** 1.5 / 0.3
+    light -= 15 * np.clip(np.abs(across) - 0.55, 0, 1) ** 1.5 / 0.7
     knee, measure = canvas.place(leg.line[1]), canvas.unit
     dx, dy = (columns - knee[0]) / measure, (rows - knee[1]) / measure
     light += 5 * np.exp(-((dx / 0.07) ** 2) - ((dy + 0.02) / 0.08) ** 2)
