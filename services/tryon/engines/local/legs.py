@@ -284,7 +284,7 @@ def _narrowing(leg: Mask, skeleton: Skeleton) -> int | None:
     before, after = widths[rows - step], widths[rows + step]
     foot_goes_on = after > 0.07 * skeleton.unit
     drops = np.where(foot_goes_on & (before > 0.25 * skeleton.unit), before / np.maximum(after, 1), 0)
-    return int(rows[int(drops.argmax())]) if drops.max() > 1.6 else None
+    return int(rows[int(drops.argmax())]) + step if drops.max() > 1.6 else None
 
 
 def _touching(mask: Mask, core: Mask) -> Mask:

@@ -116,7 +116,7 @@ def _lost_feet(canvas: Canvas, lower: LowerBody, repaired: LowerRepaired) -> flo
     """Share of the feet that was taken for trousers and painted over."""
     feet = np.zeros(repaired.background.shape, np.bool_)
     for leg in lower.legs:
-        feet |= canvas.limb(leg.foot[0], leg.foot[1], 0.05, 0.05)
+        feet |= canvas.limb((leg.foot[0] + leg.foot[1]) / 2, leg.foot[1], 0.05, 0.05)  # heels may be under hems
     feet &= canvas.mattes.person > 0.5
     return float((feet & (repaired.background | repaired.skin)).sum() / max(1, feet.sum()))
 
