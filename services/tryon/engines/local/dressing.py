@@ -24,6 +24,7 @@ from services.tryon.engines.local.pose import Pose
 from services.tryon.engines.local.refuse import garment_cropped
 from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.repair import take_off
+from services.tryon.engines.local.warp import Fitting
 
 Progress = Callable[[str, float], None]
 
@@ -83,9 +84,11 @@ def put_on_lower(wearer: Wearer, garment: LowerGarment, seed: int, progress: Pro
 
 
 def put_on_one_piece(wearer: Wearer, piece: OnePiece, seed: int, progress: Progress) -> tuple[Image, Verdict]:
-    """The person in this dress or jumpsuit, and what the self-check says of it."""
+    """The person in this dress or jumpsuit, and what the self-check says of it. Raises InputProblem."""
     lower, person = wearer.lower, wearer.person
     fitting, ends = fit_one_piece(piece, lower)
+    if _ends_too_early(piece, lower, fitting):
+        raise garment_cropped()
     progress("drawing the garment", 0.68)
     regions = person.regions
     touched = lower.old | person.is_label(Label.TOP) | regions.arms | regions.neck | regions.face
@@ -114,6 +117,15 @@ def put_on_one_piece(wearer: Wearer, piece: OnePiece, seed: int, progress: Progr
     if piece.lower is not None:  # what is open between its legs is none
         own["holes"] = 0.0
     return result, judge_one_piece(common, own | {"upper skin": upper["skin"]})
+
+
+def _ends_too_early(piece: OnePiece, lower: LowerBody, fitting: Fitting) -> bool:
+    """Whether the garment's picture cuts it off where more of the person is to be seen."""
+    mask = piece.garment.mask
+    if piece.garment.worn_by is None or not mask[-3:].any():
+        return False
+    seen = min(float(lower.skeleton.size[1]), max(float(leg.line[2][1]) for leg in lower.legs))
+    return fitting.hem < seen - 0.35 * lower.skeleton.unit
 
 
 def _with_held(canvas: Canvas, composed: Composed, held: Mask) -> Composed:

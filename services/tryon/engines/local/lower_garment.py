@@ -197,7 +197,7 @@ def worn_lower(person: Person, lower: LowerBody, picture: Image, long_side: int)
     holes, boxes = components(fill_holes(mask) & ~mask)
     small = np.flatnonzero(boxes[:, cv2.CC_STAT_AREA] < 0.02 * lower.skeleton.unit**2)
     mask |= np.isin(holes, small[small > 0])
-    crotch = _worn_crotch(mask, lower)
+    crotch = worn_crotch(mask, lower)
     waist = waist_corners(mask)
     cloth = _without(cloth_of(picture, mask, long_side), ~seen, lower.middle(lower.crotch))
     cut_off = bool(rows[-1] >= mask.shape[0] - 3)
@@ -218,7 +218,7 @@ def _both_sides(rows: Indices) -> list[tuple[int, float]]:
     return [(0, float(row)) for row in marks] + [(1, float(row)) for row in marks[::-1]]
 
 
-def _worn_crotch(mask: Mask, lower: LowerBody) -> Vector | None:
+def worn_crotch(mask: Mask, lower: LowerBody) -> Vector | None:
     """The body's crotch where the mask parts between the legs below it; none of a skirt."""
     rows = np.flatnonzero(mask.any(axis=1))
     below = np.arange(int(lower.crotch + 0.1 * (rows[-1] - lower.crotch)), int(rows[-1]) + 1)

@@ -57,7 +57,7 @@ def _skin_tone(canvas: Canvas, seen: Mask) -> Colours:
     usual = floats(canvas.body_skin)
     if seen.sum() > 200:
         usual = floats(np.median(lab[seen], axis=0))
-        usual[0] = np.percentile(lab[seen][:, 0], 65)  # legs hang in less shade than arms at the sides
+        usual[0] = np.percentile(lab[seen][:, 0], 58)  # legs hang in less shade than arms at the sides
     near = seen & (np.abs(lab - usual) < [40, 12, 14]).all(axis=2)
     small = (max(8, canvas.size[0] // 8), max(8, canvas.size[1] // 8))
     weight = resize_plane(near.astype(np.float32), small)
@@ -136,20 +136,21 @@ def arms_in_front(canvas: Canvas) -> Mask:
     return dilate(np.isin(numbers, large), 2)
 
 
-def _visible_skin(canvas: Canvas, legs: Mask) -> Mask:
+def _visible_skin(canvas: Canvas, legs: Mask, lower: LowerBody) -> Mask:
     """Skin to learn the legs' colour from: of legs if any can be seen, else of hands and arms."""
     mattes = canvas.mattes
     seen = erode((mattes.skin > 0.85) & ~dilate(mattes.face, 0.1 * canvas.unit) & (mattes.person > 0.95), 2)
+    knees = max(float(leg.line[1][1]) for leg in lower.legs) + 0.4 * lower.skeleton.unit
+    own = seen & legs & (canvas.frame_rows()[:, None] < knees)  # ankles are in the shade of hems
     seen &= canvas.skin_coloured
-    own = seen & legs
-    return own if own.sum() > 0.2 * canvas.unit**2 else seen
+    return own if own.sum() > 0.03 * canvas.unit**2 else seen
 
 
 def _fill_skin(canvas: Canvas, colours: Colours, zone: Mask, legs: list[Mask], lower: LowerBody, seed: int) -> Colours:
     if not zone.any():
         return colours
     both = legs[0] | legs[1]
-    field = _skin_tone(canvas, _visible_skin(canvas, both))
+    field = _skin_tone(canvas, _visible_skin(canvas, both, lower))
     noise = np.random.default_rng(seed)
     texture = _texture(canvas.size, canvas.scale, noise)
     for index in (0, 1):

@@ -4,21 +4,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
+import cv2
 import numpy as np
 
-from services.tryon.engines.local.arrays import Image, Mask, dilate, erode, lab_of, resize_image
+from services.tryon.engines.local.arrays import Image, Mask, erode, lab_of, resize_image
 from services.tryon.engines.local.body import body_of
 from services.tryon.engines.local.cutout import Cutout, cloth_of, cut_out
 from services.tryon.engines.local.garment import Garment, flat_garment, worn_garment
 from services.tryon.engines.local.kinds import Cut, agreed, agreed_by_chest, contradiction, cut_of
 from services.tryon.engines.local.landmarks import GarmentLandmarks, NotATop
 from services.tryon.engines.local.legs import LowerBody, lower_body_of
-from services.tryon.engines.local.lower_garment import LowerGarment, landmarks_of, without_gap, worn_lower
+from services.tryon.engines.local.lower_garment import LowerGarment, landmarks_of, without_gap, worn_crotch, worn_lower
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.one_piece import OnePiece, length_by_chest, long_landmarks, one_piece_of
 from services.tryon.engines.local.parse import WORK_SIDE, Person, understand
 from services.tryon.engines.local.pose import Pose
-from services.tryon.engines.local.refuse import cutout_problems, unlike_a_garment
+from services.tryon.engines.local.refuse import cutout_problems, unlike_a_garment, wearer_problems
 from services.tryon.engines.local.regions import Label
 
 Outfit: TypeAlias = Garment | LowerGarment | OnePiece
@@ -77,33 +78,48 @@ def _worn(person: Person, picture: Image, asked: str, long_side: int) -> Outfit:
     if asked == "tops":
         return worn_garment(person, picture, long_side)
     lower = lower_body_of(person, body_of(person))
+    unlike = 0.0 if asked == "bottoms" else _unlikeness(person, lower)
+    if asked == "auto" and (unlike > _ONE_CLOTH or _has_legs(person, lower)):
+        return worn_garment(person, picture, long_side)
+    if asked == "onePieces" and unlike > _TWO_CLOTHS:
+        raise contradiction(Cut.TOP, asked)
+    for problem in wearer_problems(person.pose, picture.shape[0]):
+        raise problem
     if asked == "bottoms":
         return worn_lower(person, lower, picture, long_side)
-    dress = _is_dress(person, lower)
-    if asked == "onePieces" and not dress:
-        raise contradiction(Cut.TOP, asked)
-    if not dress:
-        return worn_garment(person, picture, long_side)
     labels = np.where(lower.old, np.uint8(Label.TOP), person.labels).astype(np.uint8)
     garment = worn_garment(replace(person, labels=labels), picture, long_side)
     return one_piece_of(_with_real_hem(garment, lower), Cut.DRESS)
 
 
-def _is_dress(person: Person, lower: LowerBody) -> bool:
-    """Whether what is above and below the waist is one cloth: alike in colour on both sides, and no trousers."""
-    top = person.is_label(Label.TOP)
+_ONE_CLOTH, _TWO_CLOTHS = 0.5, 0.8
+
+
+def _unlikeness(person: Person, lower: LowerBody) -> float:
+    """How unlike the cloths above and below the waist are: the distance of their colours' histograms, 0..1.
+
+    1 as well where hardly anything is worn below the crotch.
+    """
+    top, low = person.is_label(Label.TOP), np.arange(person.labels.shape[0])[:, None] > lower.crotch
     both = top | lower.old
-    low = np.arange(both.shape[0])[:, None] > lower.crotch
-    if (both & low).sum() < 0.3 * lower.skeleton.unit**2:
-        return False
-    seam = dilate(top, 6) & dilate(lower.old, 6)
-    reach = 0.2 * lower.skeleton.unit
-    above, below = (erode(part, 2) & dilate(seam, reach) for part in (top, lower.old))
+    if (both & low).sum() < 0.2 * lower.skeleton.unit**2:
+        return 1.0
+    if lower.old.sum() < 0.1 * both.sum():
+        return 0.0  # the parser took all of it for one
     lab = lab_of(person.image)
-    if min(above.sum(), below.sum()) < 100:
-        return bool(lower.old.sum() < 0.1 * both.sum())  # the parser took all of it for one
-    medians = [np.median(lab[part], axis=0) for part in (above, below)]
-    return bool(np.abs(medians[0] - medians[1]).max() < 9)
+    counts = [
+        cv2.GaussianBlur(
+            np.histogramdd(lab[erode(part, 2)], bins=(8, 16, 16), range=[(0, 256)] * 3)[0].reshape(8, -1), (3, 3), 0.8
+        ).astype(np.float32)
+        for part in (top, lower.old)
+    ]
+    if min(float(count.sum()) for count in counts) == 0:
+        return 1.0
+    return float(cv2.compareHist(counts[0], counts[1], cv2.HISTCMP_BHATTACHARYYA))
+
+
+def _has_legs(person: Person, lower: LowerBody) -> bool:
+    return worn_crotch(person.is_label(Label.TOP) | lower.old, lower) is not None
 
 
 def _with_real_hem(garment: Garment, lower: LowerBody) -> Garment:

@@ -123,9 +123,8 @@ def lower_body_problems(pose: Pose, width: int, height: int) -> Iterator[InputPr
             (0.0, top, 1.0, 1.0),
         )
         return
-    knees = pose.points[[LEFT_KNEE, RIGHT_KNEE]]
-    seen = (knees[:, 1] < height) & (pose.visibility[[LEFT_KNEE, RIGHT_KNEE]] > 0.6)
-    if (seen & (knees[:, 1] - hips[:, 1] < _STRAIGHT * torso)).any():
+    if _legs_are_bent(pose, height):
+        knees = pose.points[[LEFT_KNEE, RIGHT_KNEE]]
         left, top = np.clip(np.minimum(knees.min(axis=0), hips.min(axis=0)) / [width, height], 0, 1)
         right, bottom = np.clip(np.maximum(knees.max(axis=0), hips.max(axis=0)) / [width, height], 0, 1)
         yield InputProblem(
@@ -133,6 +132,24 @@ def lower_body_problems(pose: Pose, width: int, height: int) -> Iterator[InputPr
             "You are sitting, or your legs are bent, in this photo. Please use one that shows you standing upright.",
             "person",
             (float(left), float(top), float(right), float(bottom)),
+        )
+
+
+def _legs_are_bent(pose: Pose, height: int) -> bool:
+    """Whether a knee is seen much higher than that of somebody who stands."""
+    shoulders, hips = pose.points[[LEFT_SHOULDER, RIGHT_SHOULDER]], pose.points[[LEFT_HIP, RIGHT_HIP]]
+    torso, knees = length(hips.mean(axis=0) - shoulders.mean(axis=0)), pose.points[[LEFT_KNEE, RIGHT_KNEE]]
+    seen = (knees[:, 1] < height) & (pose.visibility[[LEFT_KNEE, RIGHT_KNEE]] > 0.6)
+    return bool((seen & (knees[:, 1] - hips[:, 1] < _STRAIGHT * torso)).any())
+
+
+def wearer_problems(pose: Pose, height: int) -> Iterator[InputProblem]:
+    """What keeps trousers or a skirt from being taken from the person who wears them."""
+    if _legs_are_bent(pose, height):
+        yield InputProblem(
+            "WEARER_NOT_STANDING",
+            "Whoever wears this garment is not standing. Please use a picture of it worn standing, or laid flat.",
+            "garment",
         )
 
 
