@@ -111,6 +111,8 @@ def put_on_one_piece(wearer: Wearer, piece: OnePiece, seed: int, progress: Progr
     upper = judge(models, pose, piece.garment, canvas, fitting, drawn, above, composed, wearer.photo, result).measures
     both = (Label.TOP, Label.BOTTOM)
     own = upper | {"reparse": reparse_overlap(models, pose, canvas, composed, result, both)}
+    if piece.lower is not None:  # what is open between its legs is none
+        own["holes"] = 0.0
     return result, judge_one_piece(common, own | {"upper skin": upper["skin"]})
 
 

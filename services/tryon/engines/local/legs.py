@@ -254,23 +254,36 @@ def _split_clothes(person: Person, worn: Mask) -> tuple[Mask, Mask]:
     leather = ColourHistogram(bins[shoe_seen])(bins) if shoe_seen.sum() > 40 else np.full_like(cloth, -14)
     below = np.arange(size[1], dtype=np.float32)[:, None] - _ankle_row(skeleton)
     likely = blur(np.clip(leather, -18, 0) - np.clip(cloth, -18, 0), max(2.0, 0.035 * measure)) + 26 * below / measure
-    shoes = _touching(_below_hems(skeleton, worn & feet, likely), dilate(shoe_core, 3))
+    shoes = _touching(_below_hems(skeleton, worn, feet, likely), dilate(shoe_core, 3))
     other = blur((np.clip(cloth, -18, 0) < -15.5).astype(np.float32), 2.5) > 0.55
     return shoes, _held(person, worn & hands & ~feet & other)
 
 
-def _below_hems(skeleton: Skeleton, unsure: Mask, likely: Plane) -> Mask:
+def _below_hems(skeleton: Skeleton, worn: Mask, feet: Mask, likely: Plane) -> Mask:
     """The part of a mask below the row, leg by leg, that parts it best into trousers above and shoes below."""
-    found = np.zeros(unsure.shape, np.bool_)
+    unsure, found = worn & feet, np.zeros(worn.shape, np.bool_)
     columns = np.arange(unsure.shape[1])
     ankles = [_bones(skeleton, index)[0][2] for index in (0, 1)]
     first_is_nearer = np.abs(columns - ankles[0][0]) < np.abs(columns - ankles[1][0])
     for nearer in (first_is_nearer, ~first_is_nearer):
         gains = np.where(unsure & nearer, np.clip(likely, -6, 6), 0).sum(axis=1)
         above = np.concatenate([[0.0], np.cumsum(gains)])
-        hem = int(above.argmin())  # what lies below it then speaks most for shoes
+        hem = _narrowing(worn & nearer, skeleton) or int(above.argmin())  # what lies below speaks most for shoes
         found[hem:] |= (unsure & nearer)[hem:]
     return found
+
+
+def _narrowing(leg: Mask, skeleton: Skeleton) -> int | None:
+    """The row near the ankles where a wide trouser leg ends and a narrow foot goes on; none where none does."""
+    ankle = max(float(_bones(skeleton, index)[0][2][1]) for index in (0, 1))
+    reach, step = int(0.3 * skeleton.unit), max(2, int(0.03 * skeleton.unit))
+    rows = np.arange(max(step, int(ankle) - reach), min(leg.shape[0] - step, int(ankle) + reach))
+    if len(rows) == 0:
+        return None
+    widths = leg.sum(axis=1).astype(np.float64)
+    before, after = widths[rows - step], widths[rows + step]
+    drops = np.where(before > 0.25 * skeleton.unit, before / np.maximum(after, 1), 0)
+    return int(rows[int(drops.argmax())]) if drops.max() > 1.6 else None
 
 
 def _touching(mask: Mask, core: Mask) -> Mask:
@@ -282,7 +295,7 @@ def _touching(mask: Mask, core: Mask) -> Mask:
 
 def _held(person: Person, candidates: Mask) -> Mask:
     """Pieces large enough to be a bag, with their rims; folds and rivets are smaller."""
-    numbers, boxes = components(opened(candidates, 2))
+    numbers, boxes = components(opened(candidates, 0.06 * person.skeleton.unit))
     least = 0.03 * person.skeleton.unit**2
     large = [number for number in range(1, len(boxes)) if boxes[number, cv2.CC_STAT_AREA] > least]
     return closed(np.isin(numbers, large), 6) & person.inside & ~person.is_label(Label.SKIN)

@@ -12,6 +12,7 @@ from services.tryon.engines.local.arrays import (
     erode,
     floats,
     mix,
+    opened,
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
@@ -20,7 +21,7 @@ from services.tryon.engines.local.drawing import Layer, draw_part
 from services.tryon.engines.local.legs import LowerBody
 from services.tryon.engines.local.lower_fit import LowerFitting
 from services.tryon.engines.local.lower_garment import LowerGarment
-from services.tryon.engines.local.lower_repair import LowerRepaired, arms_in_front
+from services.tryon.engines.local.lower_repair import LowerRepaired, arms_in_front, waist_rows
 
 
 def draw_lower(canvas: Canvas, garment: LowerGarment, fitting: LowerFitting) -> tuple[Layer, ...]:
@@ -38,9 +39,11 @@ def _in_front(canvas: Canvas, lower: LowerBody) -> Plane:
     """Hands and arms, hair, held things, and a top that hangs over the waistband."""
     mattes, measure = canvas.mattes, canvas.unit
     skin = np.clip((mattes.skin - 0.4) / 0.4, 0, 1) * arms_in_front(canvas)
+    rows = np.arange(canvas.size[1])[:, None]
     held = soften(canvas.enlarged_mask(lower.held), 0.8 * canvas.scale)
-    if lower.tucked:  # the waistband may lie over the very edge of the top, which is seldom found exactly
-        tops = soften(erode(blur(mattes.top, 0.03 * measure) > 0.5, 0.035 * measure), 1.0)
+    if lower.tucked:  # the waistband lies over the edge of the top, which is seldom found exactly; flaps hang over it
+        hanging = opened((mattes.top > 0.5) & (rows > waist_rows(canvas, lower) + 0.06 * measure), 0.05 * measure)
+        tops = soften(hanging, 1.0)
     else:
         tops = np.maximum(mattes.top, soften(closed(mattes.top > 0.4, 0.12 * measure), 1.0))
     return floats(np.maximum.reduce([skin, held, mattes.hair, tops]))

@@ -105,12 +105,13 @@ class TrouserHandles(LowerHandles):
         leg, marks = self.lower.legs[index], self.marks
         crotch = leg.distance_at(self.lower.crotch)
         whole = leg.reach - crotch
-        hem = sum(float(corner[1]) for corner in marks.hems[index]) / 2
+        hem = float(np.mean([corner[1] for corners in marks.hems for corner in corners]))
         own = (hem - float(self._crotch[1])) * self.scale.down
         old = self.lower.old_reach(index)
         if self.garment.cut_off:
             return crotch + max(own, leg.distance_at(leg.inside.shape[0]) - crotch)
-        if own > _FULL_LENGTH * whole:
+        shorter = min(other.reach - other.distance_at(self.lower.crotch) for other in self.lower.legs)
+        if own > _FULL_LENGTH * shorter:
             covering = whole if old is None else min(old - crotch + 0.03 * leg.measure, 1.08 * whole)
             own = max(float(np.clip(own, 0.98 * whole, 1.05 * whole)), covering)
         elif old is not None and abs(own - (old - crotch)) < 0.15 * whole:

@@ -11,6 +11,7 @@ from services.tryon.engines.local.arrays import (
     Mask,
     Points,
     Vector,
+    blur,
     closed,
     components,
     dilate,
@@ -185,17 +186,20 @@ def worn_lower(person: Person, lower: LowerBody, picture: Image, long_side: int)
     """The trousers or the skirt that somebody wears; what hands hide of them is filled in. Raises InputProblem."""
     line = np.array([lower.waist_at(x) for x in range(lower.old.shape[1])])
     below_waist = np.arange(lower.old.shape[0])[:, None] > line - 3
-    seen = largest_component(opened(closed(lower.old & below_waist, 4), 2))
+    seen = largest_component(opened(closed(lower.old & below_waist, 2), 2))
     if seen.sum() < 0.25 * lower.skeleton.unit**2:
         raise unlike_a_garment()
     rows = np.flatnonzero(seen.any(axis=1))
     outline = [np.array([lower.side(index, row), row]) for index, row in _both_sides(rows)]
     hidden = polygon(lower.skeleton.size, outline) & ~seen & dilate(seen, 0.25 * lower.skeleton.unit)
     hidden &= (person.regions.hands | person.regions.forearms | lower.held) & person.inside
-    mask = fill_holes(seen | hidden)
+    mask = seen | hidden
+    holes, boxes = components(fill_holes(mask) & ~mask)
+    small = np.flatnonzero(boxes[:, cv2.CC_STAT_AREA] < 0.02 * lower.skeleton.unit**2)
+    mask |= np.isin(holes, small[small > 0])
     crotch = _worn_crotch(mask, lower)
     waist = waist_corners(mask)
-    cloth = _without(cloth_of(picture, mask, long_side), ~seen)
+    cloth = _without(cloth_of(picture, mask, long_side), ~seen, lower.middle(lower.crotch))
     cut_off = bool(rows[-1] >= mask.shape[0] - 3)
     if crotch is None:
         left, right = (hem_corner(mask, sign) for sign in (-1, 1))
@@ -226,11 +230,15 @@ def _worn_crotch(mask: Mask, lower: LowerBody) -> Vector | None:
     return np.array([lower.middle(lower.crotch), lower.crotch])
 
 
-def _without(cloth: Cloth, hidden: Mask) -> Cloth:
-    """The cloth with its hidden places filled from around them."""
+def _without(cloth: Cloth, hidden: Mask, axis: float) -> Cloth:
+    """The cloth with its hidden places filled: with what is seen at the mirrored place, else from around them."""
     size = size_of(cloth.alpha)
-    known = erode(resize_mask(~hidden, size), 2).astype(np.float32) * (cloth.alpha > 0.95)
+    known = erode(resize_mask(~hidden, size), 4).astype(np.float32) * (cloth.alpha > 0.95)
     filled = push_pull(cloth.colours.astype(np.float32), known.astype(np.float32))
+    shift = round(2 * axis * cloth.scale - (size[0] - 1))
+    mirrored, there = (np.roll(plane[:, ::-1], shift, axis=1) for plane in (cloth.colours, known))
+    level = blur(filled, 8.0) - blur(push_pull(mirrored.astype(np.float32), there.astype(np.float32)), 8.0)
+    filled = np.where(there[..., None] > 0, np.clip(mirrored + 0.5 * level, 0, 255), filled)
     return replace(cloth, colours=np.where(known[..., None] > 0, cloth.colours, filled).astype(np.uint8))
 
 

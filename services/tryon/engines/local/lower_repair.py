@@ -105,6 +105,12 @@ def _texture(size: tuple[int, int], scale: float, noise: np.random.Generator) ->
     return result
 
 
+def waist_rows(canvas: Canvas, lower: LowerBody) -> Plane:
+    """The waistband's row on the canvas in each of its columns."""
+    columns = np.arange(canvas.size[0]) / canvas.scale + float(canvas.origin[0])
+    return floats([[canvas.row(lower.waist_at(x)) for x in columns]])
+
+
 def arms_in_front(canvas: Canvas) -> Mask:
     """Bare arms and hands: pieces of skin that reach an arm's bones, not specks of a pattern, nor the belly."""
     wide, slim, bones = (
@@ -150,7 +156,8 @@ def _fill_skin(canvas: Canvas, colours: Colours, zone: Mask, legs: list[Mask], l
     between = (distance_inside(~legs[0]) < 0.05 * canvas.unit) & legs[1]
     field[..., 0] -= 10 * soften(between & ~legs[0], 0.03 * canvas.unit)
     skin = cv2.cvtColor(np.clip(field, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR).astype(np.float32)
-    alpha = np.clip(soften(zone, 0.9 * canvas.scale) * 1.05, 0, 1)
+    over = zone | (dilate(zone, 3 * canvas.scale) & (canvas.mattes.skin > 0.5))  # no seam beside real skin
+    alpha = np.clip(soften(over, 0.9 * canvas.scale) * 1.05, 0, 1)
     return mix(colours, skin, alpha.astype(np.float32))
 
 
@@ -202,8 +209,7 @@ def take_off_lower(
         bare_leg(canvas, leg, max(leg.distance_at(lower.crotch) * 0.5, end - 0.3 * leg.measure))
         for leg, end in zip(lower.legs, ends, strict=True)
     ]
-    columns = np.arange(canvas.size[0])[None] / scale + float(canvas.origin[0])
-    waist = canvas.row(0) + scale * np.array([[lower.waist_at(x) for x in columns[0]]])
+    waist = waist_rows(canvas, lower)
     belly = exposed & (rows < waist + 3 * scale) & (rows > canvas.row(lower.row(0.4))) & _trunk(canvas, lower)
     bared = np.zeros(old.shape, np.bool_)
     for leg, mask, end in zip(lower.legs, legs, ends, strict=True):

@@ -138,6 +138,8 @@ def _zones(canvas: Canvas, cover: Plane, fitting: Fitting, arms: tuple[Mask, Mas
     untouched = ~mattes.face & (mattes.hair < 0.3) & (mattes.skin < 0.4) & (mattes.bottom < 0.4)
     background |= dilate(exposed, 1.2 * scale) & (cover < 0.98) & (mattes.person < 0.97) & untouched
     background |= exposed & near_outside & (mattes.person < 0.9)
+    limbs = canvas.arm(0, (0.17, 0.14, 0.12)) | canvas.arm(1, (0.17, 0.14, 0.12))
+    background &= ~(limbs & canvas.skin_coloured & (mattes.top < 0.25))  # the lit edge of an arm, missed as such
     return _Zones(old, exposed, skin, background, lower)
 
 
