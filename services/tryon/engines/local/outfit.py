@@ -6,16 +6,16 @@ from typing import TypeAlias
 
 import numpy as np
 
-from services.tryon.engines.local.arrays import Image, Mask, dilate, erode, lab_of, resize_image
+from services.tryon.engines.local.arrays import Image, Mask, dilate, erode, fill_holes, lab_of, resize_image
 from services.tryon.engines.local.body import body_of
 from services.tryon.engines.local.cutout import Cutout, cloth_of, cut_out
 from services.tryon.engines.local.garment import Garment, flat_garment, worn_garment
 from services.tryon.engines.local.kinds import Cut, agreed, agreed_by_chest, contradiction, cut_of
-from services.tryon.engines.local.landmarks import GarmentLandmarks, NotATop
+from services.tryon.engines.local.landmarks import GarmentLandmarks, NotATop, garment_landmarks
 from services.tryon.engines.local.legs import LowerBody, lower_body_of
 from services.tryon.engines.local.lower_garment import LowerGarment, landmarks_of, without_gap, worn_lower
 from services.tryon.engines.local.models import Models
-from services.tryon.engines.local.one_piece import OnePiece, length_by_chest, long_landmarks, one_piece_of
+from services.tryon.engines.local.one_piece import OnePiece, length_by_chest, long_landmarks, one_piece_of, upper_part
 from services.tryon.engines.local.parse import WORK_SIDE, Person, understand
 from services.tryon.engines.local.pose import Pose
 from services.tryon.engines.local.refuse import cutout_problems, unlike_a_garment
@@ -54,6 +54,8 @@ def _flat(image: Image, found: Cutout, picture: Image, asked: str, long_side: in
     if cut is None:
         marks = _upper_landmarks(image, found.mask)
         cut, mask = agreed_by_chest(length_by_chest(marks), asked), found.mask
+        if cut is Cut.TOP:
+            marks = _whole_landmarks(image, found.mask) or marks
     else:
         cut = agreed(cut, asked)
     if cut in (Cut.TROUSERS, Cut.SKIRT):
@@ -67,9 +69,20 @@ def _flat(image: Image, found: Cutout, picture: Image, asked: str, long_side: in
 
 def _upper_landmarks(image: Image, mask: Mask) -> GarmentLandmarks:
     try:
-        return long_landmarks(image, mask)
+        return long_landmarks(image, fill_holes(mask))  # the outline counts, not what straps enclose
     except NotATop as other:
         raise unlike_a_garment() from other
+
+
+def _whole_landmarks(image: Image, mask: Mask) -> GarmentLandmarks | None:
+    """A top's landmarks from all of its outline where it was longer than dresses are looked at; else none."""
+    whole = fill_holes(mask)
+    if upper_part(whole).sum() == whole.sum():
+        return None
+    try:
+        return garment_landmarks(image, whole)
+    except NotATop:
+        return None
 
 
 def _worn(person: Person, picture: Image, asked: str, long_side: int) -> Outfit:
