@@ -29,6 +29,9 @@ _TICKET_BYTES = 36
 _CANCELED_SLOTS = 64
 
 # Per process: loaded once, when it starts.
+# Nothing is wrong with such pictures that another engine might not cope with.
+_BEYOND_THIS_ENGINE = ("LEGS_BENT", "GARMENT_CROPPED")
+
 _engine: local_engine.LocalEngine
 _events: "Queue[tuple[str, str, float]]"
 _canceled: Any
@@ -194,5 +197,5 @@ def _local_options(options: Options) -> local_engine.Options:
 
 
 def _problem(error: local_engine.InputProblem) -> InputProblem:
-    kind = NotForThisEngine if error.reason == "CATEGORY_NOT_SUPPORTED" else InputProblem
+    kind = NotForThisEngine if error.reason in _BEYOND_THIS_ENGINE else InputProblem
     return kind(error.reason, error.message, error.which, error.where)
