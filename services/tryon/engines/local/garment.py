@@ -42,6 +42,7 @@ class Garment:
     landmarks: GarmentLandmarks
     cloth: Cloth
     worn_by: Body | None  # who wears it in the picture
+    front: Mask | None = None  # of a jacket that is open, the part of the mask between its fronts
 
 
 def wearer_in(models: Models, picture: Image, kind: Literal["auto", "flatLay", "model"]) -> Pose | None:
@@ -61,6 +62,13 @@ def flat_garment(image: Image, mask: Mask, landmarks: GarmentLandmarks, picture:
     if landmarks.error > _WORST_OUTLINE:
         raise unlike_a_garment()
     return Garment(image, mask, landmarks, cloth_of(picture, mask, long_side), None)
+
+
+def flat_jacket(
+    image: Image, mask: Mask, front: Mask, landmarks: GarmentLandmarks, picture: Image, long_side: int
+) -> Garment:
+    """A garment that lies open: `mask` without what is between its fronts, landmarks of both together."""
+    return Garment(image, mask | front, landmarks, cloth_of(picture, mask, long_side), None, front)
 
 
 def worn_garment(person: Person, picture: Image, long_side: int) -> Garment:

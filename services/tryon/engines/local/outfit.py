@@ -9,7 +9,8 @@ import numpy as np
 from services.tryon.engines.local.arrays import Image, Mask, dilate, erode, fill_holes, lab_of, resize_image
 from services.tryon.engines.local.body import body_of
 from services.tryon.engines.local.cutout import Cutout, cloth_of, cut_out
-from services.tryon.engines.local.garment import Garment, flat_garment, worn_garment
+from services.tryon.engines.local.fronts import front_neckline, open_front
+from services.tryon.engines.local.garment import Garment, flat_garment, flat_jacket, worn_garment
 from services.tryon.engines.local.kinds import Cut, agreed, agreed_by_chest, contradiction, cut_of
 from services.tryon.engines.local.landmarks import GarmentLandmarks, NotATop, garment_landmarks
 from services.tryon.engines.local.legs import LowerBody, lower_body_of
@@ -20,8 +21,11 @@ from services.tryon.engines.local.parse import WORK_SIDE, Person, understand
 from services.tryon.engines.local.pose import Pose
 from services.tryon.engines.local.refuse import cutout_problems, unlike_a_garment
 from services.tryon.engines.local.regions import Label
+from services.tryon.engines.local.silhouette import mirror_axis
 
 Outfit: TypeAlias = Garment | LowerGarment | OnePiece
+
+_WORST_JACKET = 0.15  # error of the outline
 
 
 def read_outfit(
@@ -48,6 +52,11 @@ def read_outfit(
 
 
 def _flat(image: Image, found: Cutout, picture: Image, asked: str, long_side: int) -> Outfit:
+    front, closed = _open_jacket(image, found.mask)
+    if closed is not None:
+        if asked not in ("auto", "tops"):
+            raise contradiction(Cut.TOP, asked)
+        return flat_jacket(image, found.mask, front, closed, picture, long_side)
     mask = without_gap(image, found.mask)
     cut = cut_of(mask)
     marks: GarmentLandmarks | None = None
@@ -65,6 +74,20 @@ def _flat(image: Image, found: Cutout, picture: Image, asked: str, long_side: in
         marks = _upper_landmarks(image, mask)
     garment = flat_garment(image, mask, marks, picture, long_side)
     return garment if cut is Cut.TOP else one_piece_of(garment, cut)
+
+
+def _open_jacket(image: Image, mask: Mask) -> tuple[Mask, GarmentLandmarks | None]:
+    """What is between two fronts, and the landmarks of the garment as if it were closed; none of what is no jacket."""
+    front = open_front(mask, mirror_axis(mask))
+    if not front.any():
+        return front, None
+    try:
+        marks = garment_landmarks(image, mask | front)
+    except NotATop:
+        return front, None
+    sleeved = all(side.sleeve for side in marks.sides) and marks.error < _WORST_JACKET
+    left, right = (side.collar for side in marks.sides)
+    return front, replace(marks, neckline=front_neckline(front, left, right)) if sleeved else None
 
 
 def _upper_landmarks(image: Image, mask: Mask) -> GarmentLandmarks:
