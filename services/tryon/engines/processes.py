@@ -28,10 +28,10 @@ _PREPARED_SHARE = 0.3
 _TICKET_BYTES = 36
 _CANCELED_SLOTS = 64
 
-# Per process: loaded once, when it starts.
 # Nothing is wrong with such pictures that another engine might not cope with.
 _BEYOND_THIS_ENGINE = ("LEGS_BENT", "GARMENT_CROPPED")
 
+# Per process: loaded once, when it starts.
 _engine: local_engine.LocalEngine
 _events: "Queue[tuple[str, str, float]]"
 _canceled: Any

@@ -277,13 +277,14 @@ def _narrowing(leg: Mask, skeleton: Skeleton) -> int | None:
     """The row near the ankles where a wide trouser leg ends and a narrow foot goes on; none where none does."""
     ankle = max(float(_bones(skeleton, index)[0][2][1]) for index in (0, 1))
     reach, step = int(0.3 * skeleton.unit), max(2, int(0.03 * skeleton.unit))
-    rows = np.arange(max(step, int(ankle) - reach), min(leg.shape[0] - step, int(ankle) + reach))
+    rows = np.arange(max(step, int(ankle) - reach), min(leg.shape[0] - step, int(ankle) + reach // 2))
     if len(rows) == 0:
         return None
     widths = leg.sum(axis=1).astype(np.float64)
     before, after = widths[rows - step], widths[rows + step]
-    drops = np.where(before > 0.25 * skeleton.unit, before / np.maximum(after, 1), 0)
-    return int(rows[int(drops.argmax())]) if drops.max() > 1.6 else None
+    foot_goes_on = after > 0.07 * skeleton.unit
+    drops = np.where(foot_goes_on & (before > 0.25 * skeleton.unit), before / np.maximum(after, 1), 0)
+    return int(rows[int(drops.argmax())]) + step if drops.max() > 1.6 else None
 
 
 def _touching(mask: Mask, core: Mask) -> Mask:

@@ -44,6 +44,7 @@ _LIMITS: Limits = {
     "pieces": (0.02, 0.25, "the garment is in pieces"),
     "skin": (2.4, 4.5, "too much skin had to be invented"),
     "busy": (1.5, 6.0, "too much of a busy background had to be invented"),
+    "feet": (0.03, 0.25, "the feet were changed"),
     "turned": (0.8, 0.5, "the body is turned too far"),
     "cut": (0.12, 0.4, "the garment's cut was not understood"),
 }
@@ -111,6 +112,15 @@ def _busy(canvas: Canvas, repaired: LowerRepaired) -> float:
     return area * float(np.clip(np.percentile(detail, 85) - 2.0, 0, 20))
 
 
+def _lost_feet(canvas: Canvas, lower: LowerBody, repaired: LowerRepaired) -> float:
+    """Share of the feet that was taken for trousers and painted over."""
+    feet = np.zeros(repaired.background.shape, np.bool_)
+    for leg in lower.legs:
+        feet |= canvas.limb((leg.foot[0] + leg.foot[1]) / 2, leg.foot[1], 0.05, 0.05)  # heels may be under hems
+    feet &= canvas.mattes.person > 0.5
+    return float((feet & (repaired.background | repaired.skin)).sum() / max(1, feet.sum()))
+
+
 def common_measures(
     models: Models,
     pose: Pose,
@@ -134,6 +144,7 @@ def common_measures(
         "pieces": pieces(composed),
         "skin": float(repaired.skin.sum()) / canvas.unit**2,
         "busy": _busy(canvas, repaired),
+        "feet": _lost_feet(canvas, lower, repaired),
         "turned": canvas.body.skeleton.shoulder_width / canvas.body.skeleton.unit,
     }
 
@@ -169,6 +180,7 @@ _ONE_PIECE = (
     "pieces",
     "skin",
     "busy",
+    "feet",
     "turned",
     "cut",
     "reparse",

@@ -21,7 +21,7 @@ from services.tryon.engines.local.arrays import (
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
-from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.filters import filled_in, push_pull
 from services.tryon.engines.local.legs import Leg, LowerBody
 from services.tryon.engines.local.shapes import point_at, polygon
 
@@ -37,7 +37,7 @@ class LowerRepaired:
 
 def bare_leg(canvas: Canvas, leg: Leg, start: float) -> Mask:
     """A bare leg from a distance along its bones down to the foot."""
-    end = leg.reach + 0.16 * leg.measure
+    end = leg.reach + 0.36 * leg.measure
     marks = np.linspace(min(start, end - 1), end, 40)
     sections = [leg.section(mark) for mark in marks]
     outer = _smooth([section.centre + section.outward * section.outer for section in sections])
@@ -47,14 +47,17 @@ def bare_leg(canvas: Canvas, leg: Leg, start: float) -> Mask:
 
 def _smooth(points: list[np.ndarray]) -> np.ndarray:
     line = np.stack(points).astype(np.float32)[:, None]
-    smooth: np.ndarray = cv2.GaussianBlur(line, (1, 11), 2.0, borderType=cv2.BORDER_REPLICATE)[:, 0].astype(np.float64)
+    smooth: np.ndarray = cv2.GaussianBlur(line, (1, 15), 3.5, borderType=cv2.BORDER_REPLICATE)[:, 0].astype(np.float64)
     return smooth
 
 
 def _skin_tone(canvas: Canvas, seen: Mask) -> Colours:
     """The skin's colour everywhere: that of visible legs and hands near by, else the usual one of the body."""
     lab = canvas.lab
-    usual = np.median(lab[seen], axis=0).astype(np.float32) if seen.sum() > 200 else floats(canvas.body_skin)
+    usual = floats(canvas.body_skin)
+    if seen.sum() > 200:
+        usual = floats(np.median(lab[seen], axis=0))
+        usual[0] = np.percentile(lab[seen][:, 0], 65)  # legs hang in less shade than arms at the sides
     near = seen & (np.abs(lab - usual) < [40, 12, 14]).all(axis=2)
     small = (max(8, canvas.size[0] // 8), max(8, canvas.size[1] // 8))
     weight = resize_plane(near.astype(np.float32), small)
@@ -80,7 +83,7 @@ def _form(canvas: Canvas, leg: Leg) -> Plane:
     middle, half = (edges[0] + edges[1]) / 2, np.maximum(np.abs(edges[0] - edges[1]) / 2, 2)
     across = np.clip((columns - middle) / half, -1.05, 1.05) * leg.sign  # 1 is the outer side
     light += 14 * (np.sqrt(np.clip(1.12 - across**2, 0, 1)) - 0.92) - 5 * np.clip(-across, 0, 1) ** 2
-    light -= 15 * np.clip(np.abs(across) - 0.55, 0, 1) ** 1.5 / 0.3
+    light -= 15 * np.clip(np.abs(across) - 0.55, 0, 1) ** 1.5 / 0.7
     knee, measure = canvas.place(leg.line[1]), canvas.unit
     dx, dy = (columns - knee[0]) / measure, (rows - knee[1]) / measure
     light += 5 * np.exp(-((dx / 0.07) ** 2) - ((dy + 0.02) / 0.08) ** 2)
@@ -165,8 +168,8 @@ def _fill_background(canvas: Canvas, colours: Colours, zone: Mask, noise: np.ran
     if not zone.any():
         return colours
     certain = ~dilate(canvas.mattes.person > 0.05, 3 * canvas.scale)
-    filled = push_pull(colours, certain.astype(np.float32))
-    filled = filled + noise.standard_normal(filled.shape[:2], np.float32)[..., None] * 1.2  # the sensor's grain
+    filled = filled_in(colours, certain)
+    filled += noise.standard_normal(filled.shape[:2], np.float32)[..., None] * 1.2  # the sensor's grain
     return mix(colours, filled, np.maximum(soften(zone, 1.0), zone).astype(np.float32))
 
 
@@ -178,7 +181,7 @@ def _fill_belly(canvas: Canvas, colours: Colours, zone: Mask) -> Colours:
     source = ((mattes.top > 0.9) | (mattes.skin > 0.9)) & (mattes.person > 0.95) & ~dilate(zone, 2)
     if source.sum() < 100:
         return colours
-    filled = push_pull(colours, source.astype(np.float32))
+    filled = filled_in(colours, source)
     return mix(colours, filled, np.maximum(soften(zone, 0.8 * canvas.scale), zone).astype(np.float32))
 
 
