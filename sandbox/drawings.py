@@ -292,4 +292,6 @@ OUTFITS: dict[str, Callable[[], bytes]] = {
     "badge T-shirt": lambda: tshirt((34, 54, 92), "badge"),
     "striped sweater": lambda: sweater((38, 84, 124), "stripes"),
     "dotted vest": lambda: vest((70, 130, 90), "dots"),
+    "checked T-shirt": lambda: tshirt((150, 62, 54), "checks", second=(236, 214, 190)),
+    "mustard sweater": lambda: sweater((206, 158, 56)),
 }
