@@ -6,7 +6,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test gen lint format lock bench-engine bench-login bench-ledger screenshots picture stop clean
+.PHONY: $(shell grep -oE '^[a-z-]+:' $(MAKEFILE_LIST) | tr -d :)
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ setup:
 
 run: setup ## Start everything on this machine and print a walk-through (PORT=8080)
 	@$(VENV_PYTHON) -m sandbox run
+
+demo: setup ## Open the browser on a try-on, in an account with people and outfits (PORT=8080)
+	@$(VENV_PYTHON) -m sandbox demo
 
 test: setup ## Run every test (ARGS="tests/e2e -k upload" for some)
 	@$(VENV_PYTHON) -m pytest $(ARGS)
@@ -49,6 +52,9 @@ bench-login: setup ## Measure sign-ins beside bcrypt alone, and profile reads me
 
 bench-ledger: setup ## Measure holds and captures over gRPC beside bare SQL (ARGS="--rounds 5")
 	@$(VENV_PYTHON) -m tests.bench.ledger $(ARGS)
+
+load: setup ## Use a running system as many people do in a day (URL=http://localhost:8080 PEOPLE=10 SECONDS=60 THINK=1)
+	@$(VENV_PYTHON) -m tests.load
 
 picture: setup ## Make the README's picture of a try-on again
 	@$(VENV_PYTHON) -m sandbox.picture docs/try-on.jpg

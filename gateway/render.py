@@ -1,12 +1,13 @@
 """Fills in gateway/envoy.yaml from the environment and prints it: `python -m gateway.render`."""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
-from gateway import pages
+from gateway import options, pages, tracing
 
 TEMPLATE = Path(__file__).parent / "envoy.yaml"
 
@@ -23,6 +24,7 @@ DEFAULTS = {
     "JWKS_SECONDS": "60",
     # How many proxies in front of the gateway add to X-Forwarded-For.
     "TRUSTED_HOPS": "0",
+    # A name with an address for each copy, or several with commas between them; any may have a :port of its own.
     "AUTH_HOST": "auth",
     "AUTH_PORT": "50051",
     "MEDIA_HOST": "media",
@@ -37,6 +39,16 @@ DEFAULTS = {
     "BURST": "600",
     "CREDENTIALS_PER_SECOND": "20",
     "CREDENTIALS_BURST": "60",
+    # Where spans go, http://host:port; and of how many requests in a hundred.
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "",
+    "TRACES_PERCENT": "100",
+    # envoyproxy/ratelimit, for limits of all gateways together. Empty: there is none.
+    "RATELIMIT_HOST": "",
+    "RATELIMIT_PORT": "8081",
+    # Where whoever probes and measures asks for /ready and /stats/prometheus, and gets nothing else. 0: nowhere.
+    "OPERATIONS_PORT": "0",
+    # Where `options.write_secrets` has put what it makes of TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE. Empty: no TLS.
+    "SDS_DIR": "",
 }
 
 
@@ -54,8 +66,24 @@ def render(environment: Mapping[str, str]) -> str:
     values["PUBLIC_URL"] = values["PUBLIC_URL"].rstrip("/")
     # An empty value adds no header.
     values["HSTS"] = "max-age=63072000; includeSubDomains" if values["PUBLIC_URL"].startswith("https://") else ""
+    values |= options.blocks(values)
     values["PAGES"] = ("\n" + 24 * " ").join(f"- {route}" for route in pages.routes(values["PUBLIC_URL"]))
+    for name in ("AUTH", "MEDIA", "TRYON", "BILLING"):
+        values[f"{name}_ENDPOINTS"] = _endpoints(values[f"{name}_HOST"], values[f"{name}_PORT"])
+    values |= tracing.configuration(values["OTEL_EXPORTER_OTLP_ENDPOINT"], values["TRACES_PERCENT"])
     return Template(TEMPLATE.read_text()).substitute(values)
+
+
+def _endpoints(hosts: str, port: str) -> str:
+    places = [host.strip().partition(":") for host in hosts.split(",")]
+    if not all(name and (own or port).isdigit() for name, _, own in places):
+        raise ValueError("a service's hosts must be names or name:port, with commas between them")
+    return json.dumps(
+        [
+            {"endpoint": {"address": {"socket_address": {"address": name, "port_value": int(own or port)}}}}
+            for name, _, own in places
+        ]
+    )
 
 
 if __name__ == "__main__":

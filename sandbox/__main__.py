@@ -1,4 +1,7 @@
-"""`python -m sandbox run` starts the whole system on this machine; `stop` stops what is left of an earlier start."""
+"""`python -m sandbox run` starts the whole system on this machine; `stop` stops what is left of an earlier start.
+
+`demo` fills an account with pictures and opens the browser on a try-on, in a system that runs or that it starts.
+"""
 
 import os
 import shutil
@@ -8,6 +11,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from sandbox import demo as demonstration
 from sandbox import samples
 from sandbox.stack import ROOT, Stack, StackError, preferred_ports, stop_leftovers
 from services.kit import embedded
@@ -20,20 +24,25 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["run"]:
             return run()
+        case ["demo"]:
+            return run(demo=True)
         case ["stop"]:
             return stop()
         case _:
-            sys.stderr.write("usage: python -m sandbox run|stop\n")
+            sys.stderr.write("usage: python -m sandbox run|demo|stop\n")
             return 2
 
 
-def run() -> int:
+def run(*, demo: bool = False) -> int:
     """Starts, tells where to go, and waits for Ctrl-C."""
+    port = int(os.environ.get("PORT", "8080"))
+    url = f"http://localhost:{port}"
+    if demo and demonstration.answers(url):
+        return _show(url)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    port = int(os.environ.get("PORT", "8080"))
     # Without a frontend of its own the gateway's page is the one that payments come back to.
-    frontend = os.environ.get("FRONTEND_URL") or f"http://localhost:{port}"
+    frontend = os.environ.get("FRONTEND_URL") or url
     stack = Stack(DATA, preferred_ports(port), frontend)
     started = time.monotonic()
     print("Starting Drape …", flush=True)
@@ -41,6 +50,8 @@ def run() -> int:
         stack.start()
         person, outfit = samples.write(DATA / "samples")
         print(_welcome(stack, time.monotonic() - started, person, outfit), flush=True)
+        if demo and _show(stack.url):
+            return 1
         while (problem := stack.failed()) is None:
             time.sleep(0.5)
         raise StackError(problem)
@@ -52,6 +63,15 @@ def run() -> int:
         return 1
     finally:
         stack.stop()
+
+
+def _show(url: str) -> int:
+    try:
+        demonstration.show(url)
+    except demonstration.DemoError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
 
 
 def stop() -> int:

@@ -168,6 +168,18 @@ def vest(
     return _garment(colour, second, pattern, None, size)
 
 
+def jacket(colour: Colour = (62, 74, 60), size: tuple[int, int] = (_WIDTH, _HEIGHT)) -> bytes:
+    """A jacket that lies open, as PNG: between its fronts is the background."""
+    file = np.frombuffer(_garment(colour, colour, "plain", _LONG_SLEEVE, (_WIDTH * _FINE, _HEIGHT * _FINE)), np.uint8)
+    picture = cv2.imdecode(file, cv2.IMREAD_COLOR)
+    if picture is None:
+        raise RuntimeError("PNG decoding failed")
+    half = [(60.0, 214.0), (36.0, 420.0), (66.0, 900.0)]
+    gap = np.array([(_WIDTH / 2 + sign * x, y) for sign in (1, -1) for x, y in half[::sign]])
+    cv2.fillPoly(picture, [np.round(gap * _FINE).astype(np.int32)], (250, 250, 250), cv2.LINE_AA)
+    return _png(picture[:, :, ::-1].astype(np.uint8), size)
+
+
 _Outline = list[tuple[float, float]]
 
 # Half outlines of what covers the legs, from the waist's middle round to the crotch or the hem's middle.
@@ -280,4 +292,6 @@ OUTFITS: dict[str, Callable[[], bytes]] = {
     "badge T-shirt": lambda: tshirt((34, 54, 92), "badge"),
     "striped sweater": lambda: sweater((38, 84, 124), "stripes"),
     "dotted vest": lambda: vest((70, 130, 90), "dots"),
+    "checked T-shirt": lambda: tshirt((150, 62, 54), "checks", second=(236, 214, 190)),
+    "mustard sweater": lambda: sweater((206, 158, 56)),
 }

@@ -1,11 +1,13 @@
-"""Two pictures to try the system with: an astronaut's portrait, and an outfit that is drawn here."""
+"""Pictures to try the system with: an astronaut's portrait, drawn people, drawn outfits."""
 
+import io
 from pathlib import Path
 
 import skimage.data
 from PIL import Image
 
-from sandbox.drawings import sweater
+from sandbox.drawings import OUTFITS, sweater
+from sandbox.people import PEOPLE, person
 
 
 def write(folder: Path) -> tuple[Path, Path]:
@@ -14,9 +16,21 @@ def write(folder: Path) -> tuple[Path, Path]:
     The portrait is NASA's of Eileen Collins, in the public domain, as scikit-image ships it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    person, outfit = folder / "person.jpg", folder / "outfit.png"
-    if not person.exists():
-        Image.fromarray(skimage.data.astronaut()).save(person, quality=95)
+    photo, outfit = folder / "person.jpg", folder / "outfit.png"
+    if not photo.exists():
+        Image.fromarray(skimage.data.astronaut()).save(photo, quality=95)
     if not outfit.exists():
         outfit.write_bytes(sweater(pattern="badge"))
-    return person, outfit
+    return photo, outfit
+
+
+def people() -> list[bytes]:
+    """Photos of people: NASA's portrait as above, and drawn ones."""
+    portrait = io.BytesIO()
+    Image.fromarray(skimage.data.astronaut()).save(portrait, "JPEG", quality=95)
+    return [portrait.getvalue(), *(person(look) for look in PEOPLE.values())]
+
+
+def outfits() -> list[bytes]:
+    """Outfits, laid flat, all drawn."""
+    return [draw() for draw in OUTFITS.values()]

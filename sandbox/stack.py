@@ -43,10 +43,11 @@ class StackError(Exception):
     """Why the stack cannot run, in a sentence for the person who started it."""
 
 
-def free_ports() -> dict[str, int]:
-    """Ports that nothing listens on, for a stack beside others."""
+def free_ports(copies: int = 1) -> dict[str, int]:
+    """Ports that nothing listens on, for a stack beside others, with so many copies of each service."""
+    more = [f"{name}-{number}" for number in range(2, copies + 1) for name in (*SERVICES, "worker")]
     with contextlib.ExitStack() as open_sockets:
-        sockets = {name: open_sockets.enter_context(socket.socket()) for name in DEFAULT_PORTS}
+        sockets = {name: open_sockets.enter_context(socket.socket()) for name in (*DEFAULT_PORTS, *more)}
         for one in sockets.values():
             one.bind(("127.0.0.1", 0))
         return {name: one.getsockname()[1] for name, one in sockets.items()}
@@ -60,7 +61,10 @@ def preferred_ports(gateway: int) -> dict[str, int]:
 
 @dataclass
 class Stack:
-    """One running system. `extra` adds to, or replaces, variables of a process by its name in the Procfile."""
+    """One running system. `extra` adds to, or replaces, variables of a process by its name in the Procfile.
+
+    A port for `auth-2` means that there are two copies of auth; likewise for every service and the worker.
+    """
 
     data_dir: Path
     ports: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_PORTS))
@@ -81,8 +85,9 @@ class Stack:
         try:
             embedded.start(self.data_dir)
             environments = self._environments()
-            for name, command in _procfile().items():
-                self.launch(name, command, environments[name])
+            for kind, command in _procfile().items():
+                for name in self._copies(kind):
+                    self.launch(name, command, environments[name])
             self._wait_until_healthy(timeout_seconds)
         except BaseException:
             self.stop()
@@ -100,7 +105,7 @@ class Stack:
 
     def restart(self, name: str) -> None:
         """Starts a process again that has ended."""
-        self.launch(name, _procfile()[name], self._environments()[name])
+        self.launch(name, _procfile()[_kind(name)], self._environments()[name])
 
     def failed(self) -> str | None:
         """A sentence about a process that has ended by itself, if one has."""
@@ -128,6 +133,12 @@ class Stack:
     def environment(self, name: str) -> dict[str, str]:
         """The variables of a process, for a command that is to run beside it."""
         return self._environments()[name]
+
+    def _copies(self, kind: str) -> list[str]:
+        return [kind, *sorted(name for name in self.ports if _kind(name) == kind != name)]
+
+    def _places(self, service: str) -> list[str]:
+        return [f"127.0.0.1:{self.ports[name]}" for name in self._copies(service)]
 
     @property
     def _pid_file(self) -> Path:
@@ -172,13 +183,18 @@ class Stack:
         result["billing"]["STRIPE_API_BASE"] = f"http://127.0.0.1:{self.ports['stripe']}"
         result["auth"]["SMTP_URL"] = os.environ.get("SMTP_URL", f"smtp://127.0.0.1:{self.ports['smtp']}")
         result["mail"] = base | {"SMTP_PORT": str(self.ports["smtp"]), "MAIL_PORT": str(self.ports["mail"])}
+        if "ENGINES" in os.environ:
+            result["tryon"]["ENGINES"] = os.environ["ENGINES"]
         result["worker"] = result["tryon"] | {"LISTEN": f"127.0.0.1:{self.ports['worker']}"} | _engines()
         result["stripe"] = base | self._stripe(values)
         result["gateway"] = base | self._gateway()
-        return {name: variables | self.extra.get(name, {}) for name, variables in result.items()}
+        for kind in (*SERVICES, "worker"):
+            for copy in self._copies(kind)[1:]:
+                result[copy] = result[kind] | {"LISTEN": f"127.0.0.1:{self.ports[copy]}"}
+        return {name: variables | self.extra.get(_kind(name), {}) for name, variables in result.items()}
 
     def _service(self, name: str, values: dict[str, str]) -> dict[str, str]:
-        addresses = {f"{peer.upper()}_ADDRESS": f"127.0.0.1:{self.ports[peer]}" for peer in SERVICES}
+        addresses = {f"{peer.upper()}_ADDRESS": ",".join(self._places(peer)) for peer in SERVICES}
         return addresses | {
             "ENVIRONMENT": "local",
             "LISTEN": f"127.0.0.1:{self.ports[name]}",
@@ -200,8 +216,7 @@ class Stack:
         }
 
     def _gateway(self) -> dict[str, str]:
-        places = {f"{name.upper()}_HOST": "127.0.0.1" for name in SERVICES}
-        places |= {f"{name.upper()}_PORT": str(self.ports[name]) for name in SERVICES}
+        places = {f"{name.upper()}_HOST": ",".join(self._places(name)) for name in SERVICES}
         return places | {
             "LISTEN_HOST": "127.0.0.1",
             "LISTEN_PORT": str(self.ports["gateway"]),
@@ -250,6 +265,11 @@ def stop_leftovers(data_dir: Path) -> bool:
                     _wait_or_kill(process)
         file.unlink(missing_ok=True)
     return found
+
+
+def _kind(name: str) -> str:
+    """What a copy is one of: `auth` for `auth-2`."""
+    return name.partition("-")[0]
 
 
 def _is_free(port: int) -> bool:

@@ -22,15 +22,25 @@ WITHOUT_SQL = {
     # adapters of the outside world, and plain rules
     "blobs.py",
     "catalog.py",
+    "disguises.py",
+    "downloads.py",
     "cloudinary_blobs.py",
     "cookies.py",
     "forms.py",
     "links.py",
     "passwords.py",
     "payments.py",
+    "picture_pool.py",
+    "picture_worker.py",
     "pictures.py",
+    "s3_blobs.py",
+    "stores.py",
 }
-ADAPTERS = {"stripe": "services/billing/payments.py", "cloudinary": "services/media/cloudinary_blobs.py"}
+ADAPTERS = {
+    "stripe": "services/billing/payments.py",
+    "cloudinary": "services/media/cloudinary_blobs.py",
+    "boto3": "services/media/s3_blobs.py",
+}
 DOMAIN_WORDS = {"credit", "garment", "plan", "hold", "image", "tryon"}
 
 

@@ -69,13 +69,14 @@ class Recorder(grpc.GenericRpcHandler):
 
 
 @contextmanager
-def recording() -> Iterator[tuple[Recorder, int]]:
+def recording(credentials: grpc.ServerCredentials | None = None, port: int = 0) -> Iterator[tuple[Recorder, int]]:
     """A healthy service that remembers its calls, and its port."""
     recorder = Recorder()
     server = grpc.server(ThreadPoolExecutor(4))
     health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)
     server.add_generic_rpc_handlers((recorder,))
-    port = server.add_insecure_port("127.0.0.1:0")
+    here = f"127.0.0.1:{port}"
+    port = server.add_secure_port(here, credentials) if credentials else server.add_insecure_port(here)
     server.start()
     try:
         yield recorder, port

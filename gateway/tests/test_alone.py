@@ -51,7 +51,9 @@ def _check_refusal(answer: httpx.Response, status: int, code: int, reason: str) 
     ],
 )
 def test_services_that_are_away_are_a_503_in_the_one_shape(lonely: Gateway, method: str, path: str) -> None:
-    _check_refusal(lonely.ask(method, path), 503, 14, "UNAVAILABLE")
+    answer = lonely.ask(method, path)
+    _check_refusal(answer, 503, 14, "UNAVAILABLE")
+    assert answer.headers["retry-after"] == "1"
 
 
 def test_an_unknown_path_is_a_404_even_then(lonely: Gateway) -> None:

@@ -34,9 +34,15 @@ class Jobs extends EventTarget {
     return this.current !== null && !FINISHED.has(this.current.status);
   }
 
-  /** Finds the job that was shown before a reload, or one that another tab has begun. */
+  /** Finds the job that a link names (`/?job=…`), that was shown before a reload, or that another tab has begun. */
   async resume() {
     if (this.busy) return;
+    const named = new URLSearchParams(location.search).get("job");
+    if (named) {
+      sessionStorage.setItem(KEPT, named);
+      history.replaceState(null, "", location.pathname);
+      this.current = null;
+    }
     const kept = this.current ? null : sessionStorage.getItem(KEPT);
     if (kept) {
       // An account of another person does not know it.

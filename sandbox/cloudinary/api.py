@@ -5,22 +5,29 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import json
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import pi_heif
 from PIL import Image, UnidentifiedImageError
 from starlette.datastructures import FormData, UploadFile
 
 from .config import Config
-from .errors import AuthorizationRequired, BadRequest
-from .signatures import is_signed, string_to_sign
+from .errors import AuthorizationRequired, BadRequest, NotFound
+from .notifications import Notification
+from .signatures import is_signed, sign_notification, string_to_sign
 from .store import Asset, Store
 
 TYPES = ("upload", "private", "authenticated")
-_FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}
+_FORMATS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "AVIF": "avif", "HEIF": "heic"}
+_LISTED_AT_ONCE = 10
+_MOST_LISTED_AT_ONCE = 500
 _VALID_SECONDS = 3600
+pi_heif.register_heif_opener()
 _FORBIDDEN = re.compile(r"[?&#\\%<>+]|^[\s/]|[\s/]$|//")
 
 
@@ -30,6 +37,8 @@ class Api:
     def __init__(self, config: Config, store: Store) -> None:
         self._config = config
         self._store = store
+        self.notifications: list[Notification] = []
+        """What is still to be told."""
 
     async def upload(self, cloud: str, form: FormData) -> dict[str, Any]:
         """Stores a picture and describes it."""
@@ -40,6 +49,8 @@ class Api:
             return known.answer(self._config) | {"existing": True}
         data = await self._file(form)
         width, height, image_format = _measured(data)
+        if (allowed := params.get("allowed_formats")) and image_format not in allowed.split(","):
+            raise BadRequest(f"Image file format {image_format} not allowed")
         now = int(self._config.clock())
         asset = Asset(
             asset_id=known.asset_id if known else secrets.token_hex(16),
@@ -52,7 +63,10 @@ class Api:
             data=data,
         )
         self._store.put(asset)
-        return asset.answer(self._config) | ({"overwritten": True} if known else {})
+        answer = asset.answer(self._config)
+        if url := params.get("notification_url"):
+            self._notify(url, {"notification_type": "upload", **answer})
+        return answer | ({"overwritten": True} if known else {})
 
     async def destroy(self, cloud: str, form: FormData) -> dict[str, Any]:
         """Deletes a picture; one that is not there is no error."""
@@ -61,9 +75,34 @@ class Api:
             raise BadRequest("Missing required parameter - public_id")
         return {"result": "ok" if self._store.delete(_kind(params), public_id) else "not found"}
 
+    def download(self, cloud: str, query: Mapping[str, str]) -> Asset:
+        """The picture as it was uploaded, to whoever has a signed URL of the API."""
+        params = self._signed(cloud, dict(query))
+        if asset := self._store.find(_kind(params), params.get("public_id", "")):
+            return asset
+        raise NotFound(f"Resource not found - {params.get('public_id', '')}")
+
+    def resources(self, cloud: str, kind: str, query: Mapping[str, str], authorization: str) -> dict[str, Any]:
+        """Lists pictures of the admin API, a page at a time."""
+        wanted = base64.b64encode(f"{self._config.api_key}:{self._config.api_secret}".encode()).decode()
+        if cloud != self._config.cloud_name or authorization != f"Basic {wanted}":
+            raise AuthorizationRequired("Invalid credentials")
+        size = min(int(query.get("max_results", _LISTED_AT_ONCE)), _MOST_LISTED_AT_ONCE)
+        named = [a for a in self._store.all() if a.type == kind and a.public_id.startswith(query.get("prefix", ""))]
+        start = int(query.get("next_cursor", "0"))
+        more = {"next_cursor": str(start + size)} if start + size < len(named) else {}
+        return {"resources": [asset.answer(self._config) for asset in named[start : start + size]], **more}
+
+    def _notify(self, url: str, told: dict[str, Any]) -> None:
+        body, timestamp = json.dumps(told), str(int(self._config.clock()))
+        signature = sign_notification(body, timestamp, self._config.api_secret)
+        self.notifications.append(Notification(url, body, timestamp, signature))
+
     def _checked(self, cloud: str, form: FormData) -> dict[str, str]:
         """The parameters, if the key's owner has signed them within the last hour."""
-        params = _params(form)
+        return self._signed(cloud, _params(form))
+
+    def _signed(self, cloud: str, params: dict[str, str]) -> dict[str, str]:
         if cloud != self._config.cloud_name:
             raise AuthorizationRequired(f"Invalid cloud_name {cloud}")
         if "signature" not in params:
@@ -140,7 +179,7 @@ def _data_uri(text: str) -> bytes:
 def _measured(data: bytes) -> tuple[int, int, str]:
     """Width, height and format, from the header alone."""
     try:
-        with Image.open(io.BytesIO(data), formats=list(_FORMATS)) as image:
+        with Image.open(io.BytesIO(data), formats=[name for name in _FORMATS if name != "MPO"]) as image:
             return image.width, image.height, _FORMATS[image.format or ""]
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BadRequest("Invalid image file") from error

@@ -13,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from . import notifications
 from .api import Api
 from .config import Config
 from .delivery import deliver
 from .errors import ApiError, BadRequest, NotFound
 from .knobs import Knobs
-from .store import Store
+from .store import CONTENT_TYPES, Store
 
 _Work = Callable[[Request], Awaitable[Response]]
 
@@ -32,16 +33,33 @@ class Sandbox:
         self.knobs = Knobs()
         self.calls: list[dict[str, Any]] = []
         self._api = Api(config, self.store)
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def upload(self, request: Request) -> Response:
         """Serves the upload call."""
         async with request.form(max_part_size=2 * self.config.max_file_bytes) as form:
-            return JSONResponse(await self._api.upload(request.path_params["cloud"], form))
+            answer = await self._api.upload(request.path_params["cloud"], form)
+        while self._api.notifications:
+            told = asyncio.create_task(notifications.deliver(self._api.notifications.pop()))
+            self._telling.add(told)
+            told.add_done_callback(self._telling.discard)
+        # A browser on any page may upload.
+        return JSONResponse(answer, headers={"access-control-allow-origin": "*"})
 
     async def destroy(self, request: Request) -> Response:
         """Serves the destroy call."""
         async with request.form() as form:
             return JSONResponse(await self._api.destroy(request.path_params["cloud"], form))
+
+    async def download(self, request: Request) -> Response:
+        """Serves a picture as it was uploaded."""
+        asset = self._api.download(request.path_params["cloud"], request.query_params)
+        return Response(asset.data, media_type=CONTENT_TYPES[asset.format])
+
+    async def resources(self, request: Request) -> Response:
+        """Serves the admin API's list."""
+        given = request.headers.get("authorization", "")
+        return JSONResponse(self._api.resources(**request.path_params, query=request.query_params, authorization=given))
 
     async def delivery(self, request: Request) -> Response:
         """Serves a stored picture."""
@@ -131,6 +149,8 @@ def create_app(config: Config) -> Starlette:
     cloud: list[tuple[str, str, _Work]] = [
         ("POST", "/v1_1/{cloud}/image/upload", sandbox.faulty("upload", sandbox.upload)),
         ("POST", "/v1_1/{cloud}/image/destroy", sandbox.faulty("destroy", sandbox.destroy)),
+        ("GET", "/v1_1/{cloud}/image/download", sandbox.faulty("download", sandbox.download)),
+        ("GET", "/v1_1/{cloud}/resources/image/{kind}", sandbox.faulty("resources", sandbox.resources)),
         ("GET", "/{cloud}/image/{kind}/{path:path}", sandbox.faulty("delivery", sandbox.delivery)),
     ]
     routes = [Route(path, _plain(work), methods=[method]) for method, path, work in (*controls, *cloud)]

@@ -43,7 +43,7 @@ FAULTS: dict[str, Callable[[], Response]] = {
     "cut": CutConnection,
 }
 """Ways to fail, by name."""
-ACTIONS = ("upload", "destroy", "delivery")
+ACTIONS = ("upload", "destroy", "delivery", "download", "resources")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ from typing import Any
 from .config import Config
 from .signatures import sign_answer, sign_path
 
-CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "gif": "image/gif"}
+CONTENT_TYPES = {
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "avif": "image/avif",
+    "heic": "image/heic",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

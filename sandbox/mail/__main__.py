@@ -1,4 +1,4 @@
-"""`python -m sandbox.mail`: takes mails on SMTP_PORT, shows them on MAIL_PORT; both on this machine only."""
+"""`python -m sandbox.mail`: takes mails on SMTP_PORT and shows them on MAIL_PORT, at MAIL_HOST (this machine only)."""
 
 import asyncio
 import os
@@ -10,17 +10,18 @@ from sandbox.mail.inbox import Inbox
 from sandbox.mail.page import create_app
 
 
-async def serve(smtp_port: int, page_port: int) -> None:
+async def serve(host: str, smtp_port: int, page_port: int) -> None:
     """Serves until interrupted."""
     inbox = Inbox()
     loop = asyncio.get_running_loop()
     smtp = await loop.create_server(
-        lambda: SMTP(inbox, hostname="localhost", enable_SMTPUTF8=True), "127.0.0.1", smtp_port
+        lambda: SMTP(inbox, hostname="localhost", enable_SMTPUTF8=True), host, smtp_port
     )
-    config = uvicorn.Config(create_app(inbox), "127.0.0.1", page_port, log_level="warning", lifespan="off")
+    config = uvicorn.Config(create_app(inbox), host, page_port, log_level="warning", lifespan="off")
     async with smtp:
         await uvicorn.Server(config).serve()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(os.environ.get("SMTP_PORT", "2525")), int(os.environ.get("MAIL_PORT", "8025"))))
+    ports = (int(os.environ.get(name, default)) for name, default in (("SMTP_PORT", "2525"), ("MAIL_PORT", "8025")))
+    asyncio.run(serve(os.environ.get("MAIL_HOST", "127.0.0.1"), *ports))

@@ -59,6 +59,8 @@ def _renew(sandbox: Sandbox, subscription: Object) -> None:
         subscriptions.set_period(subscription, start, end)
         if subscription["status"] == "trialing":
             subscription["status"] = "active"
+        if later := subscription.pop("_next_price", None):
+            subscriptions.set_price(item, sandbox.store.get("price", later))
         fresh = [invoice_lines.for_period(sandbox, subscription, each) for each in subscription["items"]["data"]]
         lines = invoice_lines.pending_of(sandbox, subscription) + fresh
         invoice = invoices.create(sandbox, subscription, "subscription_cycle", lines)

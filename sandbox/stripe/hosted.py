@@ -112,9 +112,10 @@ async def _use_portal(sandbox: Sandbox, request: Request) -> Response:
 
 
 def _portal_page(sandbox: Sandbox, session: Object, alert: str | None = None) -> str:
-    subscriptions = [(each, portal.plans_for(sandbox, each)) for each in portal.subscriptions_of(sandbox, session)]
+    shown = portal.subscriptions_of(sandbox, session)
+    subscriptions = [(each, portal.plans_for(sandbox, session, each)) for each in shown]
     names = {product["id"]: product["name"] for product in sandbox.store.all("product")}
-    return pages.portal(subscriptions, names, session["return_url"], alert)
+    return pages.portal(subscriptions, names, session["return_url"], alert, portal.confirmed_price(session))
 
 
 async def _show_invoice(sandbox: Sandbox, request: Request) -> Response:

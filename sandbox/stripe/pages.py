@@ -79,9 +79,13 @@ def portal(
     names: dict[str, str],
     return_url: str | None,
     alert: str | None = None,
+    chosen: str | None = None,
 ) -> str:
-    """The portal: each subscription with the plans it can move to; `names` are products' names by id."""
-    sections = [_subscription(each, plans, names) for each, plans in subscriptions]
+    """The portal: each subscription with the plans it can move to; `names` are products' names by id.
+
+    `chosen` is the price that the choice begins with, instead of the present one.
+    """
+    sections = [_subscription(each, plans, names, chosen) for each, plans in subscriptions]
     back = _link(return_url, "Return") if return_url else ""
     return page("Your subscription", _alert(alert), *(sections or ["<p>No subscription.</p>"]), back)
 
@@ -101,7 +105,7 @@ def invoice(found: Object, alert: str | None = None) -> str:
     )
 
 
-def _subscription(subscription: Object, plans: list[Object], names: dict[str, str]) -> str:
+def _subscription(subscription: Object, plans: list[Object], names: dict[str, str], chosen: str | None) -> str:
     item = subscription["items"]["data"][0]
     key, status = escape(subscription["id"]), subscription["status"].replace("_", " ").capitalize()
     if subscription["cancel_at"]:
@@ -109,12 +113,15 @@ def _subscription(subscription: Object, plans: list[Object], names: dict[str, st
     else:
         when = f"Renews on {_day(item['current_period_end'])}."
         action, text = "cancel", "Cancel at the end of the period"
+    later = subscription.get("_next_price")
+    if later and (plan := next((each for each in plans if each["id"] == later), None)):
+        when += f" From then on {_plan(plan, 1, names)}."
     return f"""<section>
 <h2>{_plan(item["price"], item["quantity"], names)}</h2>
 <p>{escape(status)}. {when}</p>
 <form method="post">
 <input type="hidden" name="subscription" value="{key}">
-{_plan_choice(key, item["price"]["id"], plans, names) if plans else ""}
+{_plan_choice(key, chosen or item["price"]["id"], plans, names) if plans else ""}
 <button name="action" value="{action}">{text}</button>
 </form>
 </section>"""

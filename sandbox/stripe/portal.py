@@ -7,7 +7,7 @@ from typing import Any
 import stripe
 from stripe.params.billing_portal import SessionCreateParams
 
-from . import plan_changes
+from . import plan_changes, portal_configurations, subscriptions
 from .api import Endpoint
 from .core import Sandbox
 from .errors import InvalidRequest, ResourceMissing
@@ -27,7 +27,7 @@ def create(sandbox: Sandbox, params: dict[str, Any]) -> Object:
         stripe.billing_portal.Session,
         without=("after_expiration",),
         id=key,
-        configuration=params.get("configuration", "bpc_sandbox"),
+        configuration=portal_configurations.for_session(sandbox, params.get("configuration")),
         created=sandbox.now(),
         customer=customer["id"],
         flow=_flow(sandbox, flow, customer["id"]) if flow else None,
@@ -80,39 +80,70 @@ def subscriptions_of(sandbox: Sandbox, session: Object) -> list[Object]:
     return found[::-1]
 
 
-def plans_for(sandbox: Sandbox, subscription: Object) -> list[Object]:
-    """The prices a subscription can move to, cheapest first: active, recurring and in its currency."""
+def plans_for(sandbox: Sandbox, session: Object, subscription: Object) -> list[Object]:
+    """The prices a subscription can move to, cheapest first: active, recurring, in its currency, and on offer."""
+    changes = portal_configurations.features(sandbox, session)["subscription_update"]
+    if not changes["enabled"]:
+        return []
+    offered = {price for each in changes["products"] or [] for price in each["prices"]}
     found = [
         price
         for price in sandbox.store.all("price")
-        if price["active"] and price["recurring"] and price["currency"] == subscription["currency"]
+        if price["active"]
+        and price["recurring"]
+        and price["currency"] == subscription["currency"]
+        and (changes["products"] is None or price["id"] in offered)
     ]
     return sorted(found, key=lambda price: int(price["unit_amount"]))
 
 
 def act(sandbox: Sandbox, session: Object, action: str, subscription: str, price: str) -> None:
-    """Change the plan, cancel at the end of the period, or resume.
+    """Change the plan, cancel as the configuration says, or resume.
 
     Raises:
-        InvalidRequest: an unknown action, or another customer's subscription.
+        InvalidRequest: an unknown action or one that the configuration does not allow, or another customer's
+            subscription.
     """
     found = sandbox.store.get("subscription", subscription)
     if found["customer"] != session["customer"]:
         raise ResourceMissing("subscription", subscription)
-    changes: dict[str, Any]
+    allowed = portal_configurations.features(sandbox, session)
     match action:
         case "change":
-            changes = {
-                "items": [{"id": found["items"]["data"][0]["id"], "price": price}],
-                "proration_behavior": sandbox.knobs.portal_proration,
-            }
-        case "cancel":
-            changes = {"cancel_at_period_end": True}
+            if price not in [each["id"] for each in plans_for(sandbox, session, found)]:
+                raise InvalidRequest("The subscription cannot be changed to that price.", param="price")
+            _change(sandbox, found, price, allowed["subscription_update"])
+        case "cancel" if allowed["subscription_cancel"]["enabled"]:
+            _cancel(sandbox, subscription, allowed["subscription_cancel"])
         case "resume":
-            changes = {"cancel_at_period_end": False}
+            plan_changes.update(sandbox, {"cancel_at_period_end": False}, subscription)
         case _:
             raise InvalidRequest(f"Unknown action: {action}")
-    plan_changes.update(sandbox, changes, subscription)
+
+
+def _change(sandbox: Sandbox, subscription: Object, price: str, rules: Object) -> None:
+    item, wanted = subscription["items"]["data"][0], sandbox.store.get("price", price)
+    conditions = [each["type"] for each in rules["schedule_at_period_end"]["conditions"]]
+    if "decreasing_item_amount" in conditions and wanted["unit_amount"] < item["price"]["unit_amount"]:
+        subscription["_next_price"] = price
+        sandbox.store.touch()
+        return
+    subscription["_next_price"] = None
+    changes = {"items": [{"id": item["id"], "price": price}], "proration_behavior": rules["proration_behavior"]}
+    plan_changes.update(sandbox, changes, subscription["id"])
+
+
+def _cancel(sandbox: Sandbox, subscription: str, rules: Object) -> None:
+    if rules["mode"] == "immediately":
+        subscriptions.cancel(sandbox, {"prorate": rules["proration_behavior"] != "none"}, subscription)
+    else:
+        plan_changes.update(sandbox, {"cancel_at_period_end": True}, subscription)
+
+
+def confirmed_price(session: Object) -> str | None:
+    """The price that the customer was sent here to confirm a change to, if they were."""
+    confirmed = (session["flow"] or {}).get("subscription_update_confirm") or {}
+    return next((item.get("price") for item in confirmed.get("items", [])), None)
 
 
 def next_url(session: Object) -> str | None:

@@ -18,6 +18,7 @@ Object = dict[str, Any]
 """A Stripe object as JSON. Fields that begin with an underscore are ours and are never sent out."""
 
 KIND_OF_PREFIX = {
+    "bpc": "billing_portal.configuration",
     "bps": "billing_portal.session",
     "ch": "charge",
     "clock": "test_helpers.test_clock",

@@ -28,7 +28,7 @@ async def compose(config: Settings, url: str) -> server.Service:
     await parts.keys.load()
     tokens = ServiceTokens("auth", config.service_private_key.get_secret_value(), config.service_public_keys)
     addresses = {"media": config.media_address, "tryon": config.tryon_address, "billing": config.billing_address}
-    peers = Peers(tokens, addresses)
+    peers = Peers(tokens, addresses, config.tls)
     idle = session_limits(config).idle
     cookies = Cookies(config.secure_cookies, config.access_token_seconds, int(idle.total_seconds()))
     rpcs = (
@@ -46,6 +46,8 @@ async def compose(config: Settings, url: str) -> server.Service:
     return server.Service(
         name="auth",
         listen=config.listen,
+        health_listen=config.health_listen,
+        tls=config.tls,
         drain_seconds=config.drain_seconds,
         access=Access(public=servicer.PUBLIC | {f"{renewal.SERVICE}/Check"}, internal=servicer.INTERNAL),
         users=_users(parts, config.token_issuer),

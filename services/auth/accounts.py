@@ -36,6 +36,7 @@ FORGET_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0, 2, 5, 60, 300
 """Asked again for what was under way when it was first asked: an upload whose body took its time, a picture that
 a worker was storing. The last one comes after every deadline there is."""
 CONFIRM = "confirm"
+REGISTER = "register"
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,11 @@ class Accounts:
     async def register(
         self, email: str, password: str, name: str | None, device: Device
     ) -> tuple[Account, Credentials]:
-        """Opens an account and a session. Raises InvalidEmail, InvalidPassword, UserAlreadyExists."""
+        """Opens an account and a session. Raises InvalidEmail, InvalidPassword, UserAlreadyExists, TooManyAttempts."""
         address = checked_email(email)
         check_new_password(password)
+        # Each account comes with credits, and each try tells whether an address is taken: not by the thousand.
+        await self._throttle.count(REGISTER, address=device.address)
         row: dict[str, Any] = {
             "id": new_id(),
             "email": address,
@@ -121,6 +124,7 @@ class Accounts:
         better = await self._passwords.hash(password) if self._passwords.outdated(user.password_hash) else None
         try:
             async with self._database.transaction() as connection:
+                await self._check_still(connection, user, password)
                 credentials = await self._sessions.open(connection, user.id, device)
                 await self._throttle.take_back(connection, LOGIN, account=account, address=device.address)
                 if better:
@@ -154,6 +158,8 @@ class Accounts:
             statement = update(User).where(col(User.id) == user_id).values(values or {"id": user_id}).returning(User)
             if (changed := (await connection.execute(statement)).first()) is None:
                 raise Unauthenticated("Invalid or expired token")
+            if (password_hash or address) and changed.password_hash != user.password_hash:
+                raise WrongCurrentPassword("Current password is incorrect")  # the one that was changed meanwhile
             if password_hash:
                 await self._change_password(connection, changed, session_id, password_hash, device)
             if address and "email" not in values:
@@ -204,6 +210,17 @@ class Accounts:
             raise WrongCurrentPassword("Current password is incorrect")
         async with self._database.transaction() as connection:
             await self._throttle.take_back(connection, CONFIRM, account=user.id, address=place)
+
+    async def _check_still(self, connection: AsyncConnection, user: Row[User], password: str) -> None:
+        """Raises InvalidCredentials when the password, or the account, is not good any more since it was looked at.
+
+        Locks the account, so that who changes its password after this finds the session that is opened, and ends it.
+        """
+        mine = select(col(User.password_hash)).where(col(User.id) == user.id, col(User.disabled_at).is_(None))
+        now = (await connection.execute(mine.with_for_update(key_share=True))).scalar_one_or_none()
+        # Another hash may be that of the same password, made at another cost by a sign-in beside this one.
+        if now is None or (now != user.password_hash and not await self._passwords.verify(password, now)):
+            raise InvalidCredentials("Invalid credentials")
 
     async def _change_password(
         self, connection: AsyncConnection, user: Row[User], session_id: str, password_hash: str, device: Device | None

@@ -25,7 +25,7 @@ from sqlmodel import col
 
 from services.auth import audit
 from services.auth.models import SigningKey
-from services.kit.database import Database
+from services.kit.database import Database, DatabaseAway
 from services.kit.identity import ACCESS_TYPE, AUDIENCE, encode_key
 from services.kit.ids import new_id
 
@@ -98,7 +98,7 @@ class Keys:
                 if datetime.now(UTC) - self._keys[-1].created_at > self._rotation.every:
                     log.info("rotating the signing key", extra={"kid": await self.rotate()})
                 await self._delete_retired()
-            except (SQLAlchemyError, OSError):
+            except (SQLAlchemyError, DatabaseAway):
                 log.warning("the signing keys cannot be read right now")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _RELOAD_SECONDS)

@@ -90,6 +90,13 @@ class Links:
         async with self._database.read() as connection:
             return (await connection.execute(statement)).first()
 
+    async def address(self, connection: AsyncConnection, user_id: str, purpose: Purpose) -> str | None:
+        """Where the link for the purpose went, if there is one, even if it is too old by now."""
+        statement = select(col(MailToken.email)).where(
+            col(MailToken.user_id) == user_id, col(MailToken.purpose) == purpose
+        )
+        return (await connection.execute(statement)).scalar_one_or_none()
+
     async def prune(self, connection: AsyncConnection) -> None:
         """Deletes what has expired."""
         await connection.execute(delete(MailToken).where(col(MailToken.expires_at) < datetime.now(UTC)))

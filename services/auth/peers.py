@@ -10,6 +10,7 @@ from drape.billing.v1 import ledger_pb2, ledger_pb2_grpc
 from services.kit.client import Peer, open_channel
 from services.kit.errors import ServiceError
 from services.kit.identity import ServiceTokens
+from services.kit.tls import Tls
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,10 @@ class Standing:
 class Peers:
     """The services that auth calls."""
 
-    def __init__(self, tokens: ServiceTokens, addresses: dict[str, str]) -> None:
+    def __init__(self, tokens: ServiceTokens, addresses: dict[str, str], tls: Tls | None = None) -> None:
         """`addresses` has host:port of media, tryon and billing."""
         self._channels: dict[str, grpc.aio.Channel] = {
-            name: open_channel(address, [_DELETE, _GET_ACCOUNT]) for name, address in addresses.items()
+            name: open_channel(address, [_DELETE, _GET_ACCOUNT], tls) for name, address in addresses.items()
         }
         self._peers = {name: Peer(name, tokens, timeout=3) for name in addresses}
         self._ledger = ledger_pb2_grpc.LedgerServiceStub(self._channels["billing"])

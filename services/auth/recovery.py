@@ -11,12 +11,13 @@ from services.auth.addresses import email_key
 from services.auth.devices import Device
 from services.auth.errors import EmailInUse
 from services.auth.mailed_links import Links, notify
-from services.auth.models import User
+from services.auth.models import Session, User
 from services.auth.passwords import Passwords, check_new_password
 from services.auth.sessions import Sessions
 from services.auth.throttling import Throttle
 from services.kit import tasks
 from services.kit.database import Database
+from services.kit.errors import Unauthenticated
 
 FORGOT_TASK = "forgot_password"
 """Mails a link to choose a new password, if there is such an account. Payload: email."""
@@ -70,6 +71,22 @@ class Recovery:
             await self._throttle.forget(connection, LOGIN, user.email_key)
             await notify(connection, user.email, "password_changed")
             await audit.note(connection, "password_reset", user.id, device=device)
+
+    async def resend(self, user_id: str, session_id: str) -> None:
+        """Has the link that confirms an address mailed again: the one it is to be changed to, else its present one.
+
+        Nothing is mailed when there is nothing to confirm, or it was mailed within the last minute.
+        Raises Unauthenticated.
+        """
+        mine = select(User).join(Session, col(Session.user_id) == col(User.id))
+        mine = mine.where(col(User.id) == user_id, col(Session.id) == session_id)
+        async with self._database.transaction() as connection:
+            if (user := (await connection.execute(mine.with_for_update(of=User))).first()) is None:
+                raise Unauthenticated("Invalid or expired token")
+            if address := await self._links.address(connection, user_id, "change"):
+                await self._links.issue(connection, user_id, "change", address)
+            elif user.email_verified_at is None:
+                await self._links.issue(connection, user_id, "verify", user.email)
 
     async def verify(self, token: str, device: Device) -> None:
         """Confirms an address; a new one takes the old one's place. Raises InvalidLink, EmailInUse."""

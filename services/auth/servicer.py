@@ -221,6 +221,18 @@ class RecoveryServicer(recovery_pb2_grpc.RecoveryServiceServicer):
         await respond(context, headers=(NO_STORE,))
         return recovery_pb2.VerifyEmailResponse(message="Email address confirmed successfully")
 
+    async def ResendVerification(
+        self,
+        request: recovery_pb2.ResendVerificationRequest,
+        context: Context,
+    ) -> recovery_pb2.ResendVerificationResponse:
+        me = caller(context)
+        await self._recovery.resend(me.user_id, me.session_id)
+        await respond(context, headers=(NO_STORE,))
+        return recovery_pb2.ResendVerificationResponse(
+            message="If your address waits to be confirmed, a link is on its way."
+        )
+
     def register(self, server: grpc.aio.Server) -> Iterable[str]:
         """Adds the service to the server."""
         recovery_pb2_grpc.add_RecoveryServiceServicer_to_server(self, server)

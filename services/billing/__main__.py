@@ -11,6 +11,7 @@ from services.billing.customers import Customers
 from services.billing.errors import PaymentsUnavailable
 from services.billing.ledger import Ledger
 from services.billing.payments import Payments
+from services.billing.portal import Portal
 from services.billing.reconciliation import Reconciliation
 from services.billing.settings import AuditSettings, Settings
 from services.billing.subscriptions import END_TASK, Subscriptions
@@ -37,7 +38,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         config.stripe_timeout_seconds,
     )
     checkouts = Checkouts(db, ledger, payments, goods)
-    customers = Customers(db, ledger, payments)
+    portal = Portal(db, Customers(db, ledger, payments), payments, goods)
     subscriptions = Subscriptions(db, ledger, payments, goods)
     webhooks = Webhooks(db, ledger, checkouts, payments, goods)
     reconciliation = Reconciliation(db, payments, checkouts, subscriptions, webhooks)
@@ -63,20 +64,22 @@ async def compose(config: Settings, url: str) -> server.Service:
     runner.every("* * * * *", "expire_holds", ledger.expire_due)
     runner.every(config.reconcile_schedule, "reconcile", reconcile)
     runner.every(config.audit_schedule, "audit", check)
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD])
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
 
     async def close() -> None:
         await auth.close()
         await db.close()
 
     rpcs = (
-        servicer.BillingServicer(ledger, Transactions(db), checkouts, customers, webhooks, goods),
+        servicer.BillingServicer(ledger, Transactions(db), checkouts, portal, webhooks, goods),
         servicer.LedgerServicer(ledger),
         user_data.UserDataServicer(subscriptions.forget),
     )
     return server.Service(
         name="billing",
         listen=config.listen,
+        health_listen=config.health_listen,
+        tls=config.tls,
         drain_seconds=config.drain_seconds,
         access=Access(public=servicer.PUBLIC, internal=servicer.INTERNAL | user_data.INTERNAL),
         users=client.user_tokens(auth, tokens, config.token_issuer),

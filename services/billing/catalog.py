@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+_PRORATIONS = ("always_invoice", "create_prorations", "none")
 CATALOG = Path(__file__).parent / "catalog.toml"
 
 
@@ -26,9 +27,11 @@ class Package:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All that is sold, by lower-case key, and the currency of the prices."""
+    """All that is sold, by lower-case key, the currency of the prices, and how changes of plan are billed."""
 
     currency: str
+    proration: str
+    """Stripe's word for how a dearer plan is billed when it begins at once."""
     plans: dict[str, Plan]
     packages: dict[str, Package]
 
@@ -39,10 +42,13 @@ class Catalog:
 
 
 def load(path: Path = CATALOG) -> Catalog:
-    """Reads a catalog. Raises TypeError or KeyError when it is not one."""
+    """Reads a catalog. Raises TypeError, KeyError or ValueError when it is not one."""
     data = tomllib.loads(path.read_text())
+    if data["proration"] not in _PRORATIONS:
+        raise ValueError(f"proration must be one of: {', '.join(_PRORATIONS)}")
     return Catalog(
         currency=data["currency"],
+        proration=data["proration"],
         plans={key: Plan(**plan) for key, plan in data["plans"].items()},
         packages={key: Package(**package) for key, package in data["packages"].items()},
     )

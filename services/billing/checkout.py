@@ -16,7 +16,9 @@ from services.billing.errors import IdempotencyKeyReused, InvalidIdempotencyKey,
 from services.billing.ledger import Ledger
 from services.billing.mirror import Mirror
 from services.billing.models import Checkout
-from services.billing.payments import PaymentPage, Payments, PlanOffer, Purchase
+from services.billing.payments import Payments
+from services.billing.portal import Portal
+from services.billing.sales import PaymentPage, Purchase, revoked_credits
 from services.billing.stripe_states import SessionState
 from services.kit.database import Database
 from services.kit.ids import new_id
@@ -44,24 +46,28 @@ class Checkouts:
         self._payments = payments
         self._catalog = catalog
         self._customers = Customers(database, ledger, payments)
+        self._portal = Portal(database, self._customers, payments, catalog)
         self._mirror = Mirror(database, ledger)
 
     async def begin(self, user_id: str, kind: str, plan: str, idempotency_key: str) -> PaymentPage:
-        """A page to pay at. The same idempotency key gives the same page.
+        """A page to pay at; who has a plan already gets the portal, to change it. The same key gives the same page.
 
         Raises InvalidPlan, InvalidIdempotencyKey, IdempotencyKeyReused, PaymentsUnavailable, AccountClosed.
         """
         offer = self._offer(kind, plan.lower())
         if len(idempotency_key) > MAX_KEY_CHARACTERS:
             raise InvalidIdempotencyKey("Idempotency-Key must be at most 255 characters")
+        if offer.kind == "subscription" and (page := await self._change(user_id, offer, idempotency_key)):
+            return page
         row = await self._begin_row(user_id, offer, idempotency_key)
         if (row.type, row.plan) != (offer.kind, offer.plan):
             raise IdempotencyKeyReused("This Idempotency-Key was used for another request")
         if row.session_id and row.url:
             return PaymentPage(row.session_id, row.url)
-        customer = await self._customers.of(user_id)
-        price = (await self._payments.plan_prices(self._plans()))[offer.plan] if kind == "subscription" else None
-        page = await self._payments.create_page(_purchase(row, offer), customer, price)
+        price = (await self._portal.plans())[offer.plan].price_id if kind == "subscription" else None
+        page = await self._customers.served(
+            user_id, lambda customer: self._payments.create_page(_purchase(row, offer), customer, price)
+        )
         await self._set(row.id, session_id=page.session_id, url=page.url)
         return page
 
@@ -137,13 +143,12 @@ class Checkouts:
             )
             return (await connection.execute(statement)).one()
 
-    def _plans(self) -> list[PlanOffer]:
-        """Every plan that is sold, so that the portal has them all to choose from."""
-        return [
-            PlanOffer(key, f"Drape {plan.name}, {plan.credits} credits a month", plan.price, self._catalog.currency)
-            for key, plan in self._catalog.plans.items()
-            if plan.price
-        ]
+    async def _change(self, user_id: str, offer: Offer, key: str) -> PaymentPage | None:
+        """Where a user who has a plan changes it; None for who has none, or began this purchase when they had none."""
+        mine = select(col(Checkout.id)).where(col(Checkout.user_id) == user_id, col(Checkout.idempotency_key) == key)
+        async with self._database.read() as connection:
+            begun = (await connection.execute(mine)).first() is not None
+        return None if begun else await self._portal.change(user_id, offer.plan, key)
 
     async def _of(self, session: SessionState | None) -> Row[Checkout] | None:
         if session is None:
@@ -161,8 +166,3 @@ class Checkouts:
 def _purchase(row: Row[Checkout], offer: Offer) -> Purchase:
     metadata = {"type": offer.kind, "plan": offer.plan}
     return Purchase(row.id, row.user_id, offer.kind, offer.name, row.amount, row.currency, metadata)
-
-
-def revoked_credits(credits: int, amount: int, refunded: int) -> int:
-    """How many of the credits that `amount` paid for go back with `refunded` of it, rounded in the user's favour."""
-    return credits * min(refunded, amount) // amount if amount else 0

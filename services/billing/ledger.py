@@ -6,14 +6,13 @@ which is what is left of all grants, `held` is the sum of the open holds, and `d
 that every try-on needs, hold and capture, are functions in the database: one round trip each.
 """
 
-import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Executable, Row, select, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
@@ -34,17 +33,13 @@ from services.kit.database import Database
 from services.kit.errors import ServiceError
 from services.kit.ids import new_id
 
-# The calls come sorted by account, and are made in that order: two batches never wait for each other.
-_HOLD = text(
-    "SELECT outcome, credits FROM unnest(CAST(:user AS text[]), CAST(:hold AS text[]), CAST(:amount AS int[]), "
-    "CAST(:ends AS timestamptz[]), CAST(:now AS timestamptz[]), CAST(:entry AS text[])) "
-    "AS call(caller, hold, amount, ends, now, entry), "
-    "LATERAL hold_credits(call.caller, call.hold, call.amount, call.ends, call.now, call.entry)"
-)
-_CAPTURE = text(
-    "SELECT outcome, credits FROM unnest(CAST(:user AS text[]), CAST(:hold AS text[]), CAST(:now AS timestamptz[]), "
-    "CAST(:entry AS text[])) AS call(caller, hold, now, entry), "
-    "LATERAL capture_hold(call.caller, call.hold, call.now, call.entry)"
+# The calls come sorted by account, and are made in that order: two batches never wait for each other. Those without
+# an amount are captures.
+_CALLS = text(
+    "SELECT CASE WHEN amount IS NULL THEN capture_hold(caller, hold, now, entry) "
+    "ELSE hold_credits(caller, hold, amount, ends, now, entry) END "
+    "FROM unnest(CAST(:user AS text[]), CAST(:hold AS text[]), CAST(:amount AS int[]), CAST(:ends AS timestamptz[]), "
+    "CAST(:now AS timestamptz[]), CAST(:entry AS text[])) AS call(caller, hold, amount, ends, now, entry)"
 )
 Call = dict[str, Any]
 Outcome = tuple[str, int]
@@ -73,8 +68,7 @@ class Ledger:
         self._database = database
         self._signup_credits = signup_credits
         self._clock = clock
-        self._holds: Batches[Call, Outcome] = Batches(functools.partial(self._run, _HOLD))
-        self._captures: Batches[Call, Outcome] = Batches(functools.partial(self._run, _CAPTURE))
+        self._calls: Batches[Call, Outcome] = Batches(self._run)
 
     async def standing(self, user_id: str) -> Standing:
         """What the user has. Opens the account, with the sign-up grant, when there is none."""
@@ -124,7 +118,7 @@ class Ledger:
         """
         now = self._clock()
         values = {"user": user_id, "hold": hold_id, "amount": amount, "ends": now + lifetime}
-        outcome, credits = await self._call(self._holds, values, now)
+        outcome, credits = await self._call(values, now)
         if outcome == "insufficient":
             raise InsufficientCredits(
                 "Insufficient credits. Please purchase more credits.", credits=credits, required=amount
@@ -140,7 +134,8 @@ class Ledger:
         """
         now = self._clock()
         if amount is None:
-            return _answer(*await self._call(self._captures, {"user": user_id, "hold": hold_id}, now))
+            values = {"user": user_id, "hold": hold_id, "amount": None, "ends": None}
+            return _answer(*await self._call(values, now))
         async with self.locked(user_id, now=now) as (connection, account):
             hold = await _find_hold(connection, user_id, hold_id)
             if hold is None:
@@ -206,23 +201,23 @@ class Ledger:
             await account.expire()
             yield connection, account
 
-    async def _call(self, calls: Batches[Call, Outcome], values: Call, now: datetime) -> Outcome:
+    async def _call(self, values: Call, now: datetime) -> Outcome:
         """What the database says; the account is opened and brought up to date first where it asks for it."""
         values |= {"now": now, "entry": new_id()}
-        answer = await calls.call(values)
+        answer = await self._calls.call(values)
         while answer[0] == "due":
             async with self.locked(values["user"], now=now):
                 pass
             # Something else may have come due between the two.
             values["now"] = now = max(now, self._clock())
-            answer = await calls.call(values)
+            answer = await self._calls.call(values)
         return answer
 
-    async def _run(self, statement: Executable, calls: Sequence[Call]) -> Sequence[Outcome]:
+    async def _run(self, calls: Sequence[Call]) -> Sequence[Outcome]:
         order = sorted(range(len(calls)), key=lambda index: str(calls[index]["user"]))
         columns = {name: [calls[index][name] for index in order] for name in calls[0]}
         async with self._database.read() as connection:
-            rows = (await connection.execute(statement, columns)).all()
+            rows = (await connection.execute(_CALLS, columns)).scalars().all()
         answers = {index: (outcome, credits) for index, (outcome, credits) in zip(order, rows, strict=True)}
         return [answers[index] for index in range(len(calls))]
 

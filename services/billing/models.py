@@ -178,7 +178,11 @@ class Invoice(SQLModel, table=True):
     subscription_id: str
     plan: str
     credits: int
+    """Below zero when a change of plan gives more back than it bills."""
     amount: int
+    """What is paid for it, beside what the customer's balance pays."""
+    total: int
+    """What it bills."""
     currency: str
     status: str
     """pending, completed or failed."""

@@ -1,20 +1,22 @@
 """Stripe, in this service's words. The only file that knows the SDK."""
 
+import hashlib
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable
 from datetime import datetime
 from typing import Any, TypeVar
 
 import stripe
 
-from services.billing.errors import PaymentsUnavailable, SignatureInvalid
+from services.billing.errors import IdempotencyKeyReused, PaymentsUnavailable, SignatureInvalid
+from services.billing.sales import PaymentPage, PlanChange, PlanOffer, Purchase, SoldPlan
 from services.billing.stripe_states import (
     InvoiceState,
     PlanPrice,
     SessionState,
     SubscriptionState,
+    id_of,
     read_invoice,
     read_price,
     read_session,
@@ -30,40 +32,8 @@ _PAGE = 100
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Purchase:
-    """What is bought, as Stripe's page shows it. `amount` in minor units."""
-
-    checkout_id: str
-    user_id: str
-    kind: str
-    name: str
-    amount: int
-    currency: str
-    metadata: dict[str, str]
-
-
-@dataclass(frozen=True)
-class PlanOffer:
-    """A plan as Stripe is to sell it by the month. `amount` in minor units."""
-
-    plan: str
-    name: str
-    amount: int
-    currency: str
-
-    @property
-    def lookup_key(self) -> str:
-        """What its present price is found by."""
-        return f"drape_{self.plan}_monthly"
-
-
-@dataclass(frozen=True)
-class PaymentPage:
-    """Where the person pays."""
-
-    session_id: str
-    url: str
+class CustomerGone(PaymentsUnavailable):
+    """Somebody has deleted the customer at Stripe."""
 
 
 class Payments:
@@ -80,12 +50,11 @@ class Payments:
         self._webhook_secret = webhook_secret
         self._return_url = f"{frontend_url.rstrip('/')}/billing"
 
-    async def create_customer(self, user_id: str) -> str:
-        """The id of the user's customer; the same however often it is asked for."""
+    async def create_customer(self, user_id: str, instead_of: str = "") -> str:
+        """The id of the user's customer; the same however often it is asked for, unless `instead_of` is gone."""
+        key = f"customer-{user_id}-{instead_of}" if instead_of else f"customer-{user_id}"
         customer = await _answered(
-            self._client.v1.customers.create_async(
-                {"metadata": {"user_id": user_id}}, {"idempotency_key": f"customer-{user_id}"}
-            )
+            self._client.v1.customers.create_async({"metadata": {"user_id": user_id}}, {"idempotency_key": key})
         )
         return customer.id
 
@@ -115,22 +84,54 @@ class Payments:
             params["line_items"] = [{"price_data": price, "quantity": 1}]
         session = await _answered(
             self._client.v1.checkout.sessions.create_async(
-                params, {"idempotency_key": f"checkout-{purchase.checkout_id}"}
+                params, {"idempotency_key": f"checkout-{purchase.checkout_id}-{customer_id}"}
             )
         )
         return PaymentPage(session.id, session.url or "")
 
-    async def create_portal(self, customer_id: str, key: str) -> str:
-        """The address of a page where the customer changes plan and card, cancels, and finds invoices."""
-        session = await _answered(
-            self._client.v1.billing_portal.sessions.create_async(
-                {"customer": customer_id, "return_url": self._return_url}, {"idempotency_key": f"portal-{key}"}
-            )
-        )
-        return session.url
+    async def create_portal(
+        self, customer_id: str, key: str, configuration: str, change: PlanChange | None = None
+    ) -> PaymentPage:
+        """A page where the customer changes plan and card, cancels, and finds invoices; or confirms one change.
 
-    async def plan_prices(self, offers: list[PlanOffer]) -> Mapping[str, str]:
-        """The id of each plan's price, by plan; one that Stripe does not have, or has otherwise, is made.
+        Raises IdempotencyKeyReused when the key was used for another page.
+        """
+        params: Any = {"customer": customer_id, "return_url": self._return_url, "configuration": configuration}
+        if change:
+            params["flow_data"] = _flow(change, f"{self._return_url}?success=true")
+        sessions = self._client.v1.billing_portal.sessions
+        try:
+            session = await _answered(sessions.create_async(params, {"idempotency_key": f"portal-{key}"}))
+        except PaymentsUnavailable as error:
+            if isinstance(error.__cause__, stripe.IdempotencyError):
+                raise IdempotencyKeyReused("This Idempotency-Key was used for another request") from error
+            raise
+        return PaymentPage(session.id, session.url)
+
+    async def portal_configuration(self, settings: dict[str, Any]) -> str:
+        """The id of the portal's configuration with these settings; ours is changed, or made, if need be.
+
+        What somebody changes of it at Stripe stays until the settings are others.
+        """
+        marked: Any = settings | {"metadata": {"app": "drape", "settings": _fingerprint(settings)}}
+        configurations = self._client.v1.billing_portal.configurations
+        retired = ""
+        async for found in _pages(configurations, {}):
+            metadata = found.metadata.to_dict() if found.metadata else {}
+            if metadata.get("app") != "drape":
+                continue
+            if not found.active:
+                retired = retired or found.id
+                continue
+            if metadata != marked["metadata"]:
+                key = f"portal-configuration-{found.id}-{found.updated}-{marked['metadata']['settings']}"
+                await _answered(configurations.update_async(found.id, marked, {"idempotency_key": key}))
+            return str(found.id)
+        key = f"portal-configuration-{marked['metadata']['settings']}-{retired}"
+        return (await _answered(configurations.create_async(marked, {"idempotency_key": key}))).id
+
+    async def plan_prices(self, offers: list[PlanOffer]) -> dict[str, SoldPlan]:
+        """Each plan's price, by plan; one that Stripe does not have, or has otherwise, is made.
 
         Subscriptions that run keep the price they have, which still says whose plan it is.
         """
@@ -141,8 +142,8 @@ class Payments:
         for offer in offers:
             price = present.get(offer.lookup_key)
             if price is None or (price.unit_amount, price.currency) != (offer.amount, offer.currency):
-                price = await self._create_price(offer)
-            prices[offer.plan] = price.id
+                price = await self._create_price(offer, instead_of=price.id if price else "")
+            prices[offer.plan] = SoldPlan(price.id, id_of(price.product) or "")
         return prices
 
     async def price(self, price_id: str) -> PlanPrice | None:
@@ -225,7 +226,7 @@ class Payments:
             raise SignatureInvalid("Webhook signature verification failed")
         return dict(event)
 
-    async def _create_price(self, offer: PlanOffer) -> stripe.Price:
+    async def _create_price(self, offer: PlanOffer, instead_of: str) -> stripe.Price:
         params: Any = {
             "currency": offer.currency,
             "unit_amount": offer.amount,
@@ -235,8 +236,21 @@ class Payments:
             "transfer_lookup_key": True,
             "metadata": {"plan": offer.plan},
         }
-        key = f"price-{offer.plan}-{offer.currency}-{offer.amount}"
+        key = f"price-{offer.plan}-{offer.currency}-{offer.amount}-{instead_of}"
         return await _answered(self._client.v1.prices.create_async(params, {"idempotency_key": key}))
+
+
+def _flow(change: PlanChange, return_url: str) -> dict[str, Any]:
+    changed = {"id": change.item_id, "price": change.price_id, "quantity": 1}
+    return {
+        "type": "subscription_update_confirm",
+        "subscription_update_confirm": {"subscription": change.subscription_id, "items": [changed]},
+        "after_completion": {"type": "redirect", "redirect": {"return_url": return_url}},
+    }
+
+
+def _fingerprint(settings: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def _since(moment: datetime) -> dict[str, Any]:
@@ -272,5 +286,8 @@ async def _found(call: Awaitable[T]) -> T | None:
 async def _answered(call: Awaitable[T]) -> T:
     try:
         return await call
+    except stripe.InvalidRequestError as error:
+        kind = CustomerGone if (error.code, error.param) == ("resource_missing", "customer") else PaymentsUnavailable
+        raise kind("Payments are not available right now. Please try again later.") from error
     except stripe.StripeError as error:
         raise PaymentsUnavailable("Payments are not available right now. Please try again later.") from error

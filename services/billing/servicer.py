@@ -12,8 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.billing.catalog import Catalog
 from services.billing.checkout import Checkouts
-from services.billing.customers import Customers
 from services.billing.ledger import Ledger
+from services.billing.portal import Portal
 from services.billing.transactions import TransactionRow, Transactions
 from services.billing.webhooks import Webhooks
 from services.kit.http import NO_STORE, metadata_of, respond
@@ -35,13 +35,13 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
         ledger: Ledger,
         transactions: Transactions,
         checkouts: Checkouts,
-        customers: Customers,
+        portal: Portal,
         webhooks: Webhooks,
         catalog: Catalog,
     ) -> None:
         self._ledger = ledger
         self._transactions = transactions
-        self._customers = customers
+        self._portal = portal
         self._checkouts = checkouts
         self._webhooks = webhooks
         self._pricing = _pricing(catalog)
@@ -81,7 +81,7 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
         )
 
     async def CreatePortal(self, request: pb.CreatePortalRequest, context: Context) -> pb.CreatePortalResponse:
-        return pb.CreatePortalResponse(url=await self._customers.portal(caller(context).user_id))
+        return pb.CreatePortalResponse(url=await self._portal.open(caller(context).user_id))
 
     async def CreateCheckout(
         self,

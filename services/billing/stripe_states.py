@@ -39,6 +39,8 @@ class InvoiceState:
     status: str
     attempted: bool
     amount: int
+    """What is paid for it, beside what the customer's balance pays."""
+    total: int
     currency: str
     subscription_id: str | None
     payment_id: str | None
@@ -71,6 +73,9 @@ class SubscriptionState:
     checkout_id: str = ""
     cancels_at_period_end: bool = False
     period_end: datetime | None = None
+    item_id: str = ""
+    """What of it has the plan's price."""
+    latest_invoice: str | None = None
 
 
 def read_session(found: Any) -> SessionState:
@@ -80,8 +85,8 @@ def read_session(found: Any) -> SessionState:
         status=found.status or "",
         paid=found.payment_status in ("paid", "no_payment_required"),
         checkout_id=_metadata(found).get("checkout_id", ""),
-        payment_id=_id(found.payment_intent),
-        subscription_id=_id(found.subscription),
+        payment_id=id_of(found.payment_intent),
+        subscription_id=id_of(found.subscription),
     )
 
 
@@ -95,8 +100,9 @@ def read_invoice(found: Any, fallback_id: str = "") -> InvoiceState:
         status=found.status or "",
         attempted=bool(found.attempted),
         amount=found.amount_paid if found.status == "paid" else found.amount_due,
+        total=found.total,
         currency=found.currency,
-        subscription_id=_id(details.subscription) if details else None,
+        subscription_id=id_of(details.subscription) if details else None,
         payment_id=_payment_of(found),
         period_end=_moment(max(ends)) if ends else None,
         lines=lines,
@@ -116,6 +122,8 @@ def read_subscription(found: Any) -> SubscriptionState:
         checkout_id=metadata.get("checkout_id", ""),
         cancels_at_period_end=bool(found.cancel_at_period_end),
         period_end=_moment(item.current_period_end),
+        item_id=item.id,
+        latest_invoice=id_of(found.latest_invoice),
     )
 
 
@@ -135,20 +143,20 @@ def _metadata(found: Any) -> dict[str, str]:
     return found.metadata.to_dict() if found.metadata else {}
 
 
-def _id(found: Any) -> str | None:
+def id_of(found: Any) -> str | None:
     """The id of what may have been expanded."""
     return found if isinstance(found, str) or found is None else str(found.id)
 
 
 def _price_of(line: Any) -> str | None:
     details = line.pricing.price_details if line.pricing else None
-    return _id(details.price) if details else None
+    return id_of(details.price) if details else None
 
 
 def _payment_of(invoice: Any) -> str | None:
     payments = invoice.payments.data if getattr(invoice, "payments", None) else []
     chosen = sorted(payments, key=lambda each: each.status != "paid")
-    return _id(chosen[0].payment.payment_intent) if chosen else None
+    return id_of(chosen[0].payment.payment_intent) if chosen else None
 
 
 def _moment(seconds: int) -> datetime:

@@ -1,5 +1,6 @@
 """Subscriptions: each paid invoice grants credits, the subscription's state decides the plan."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
@@ -12,11 +13,11 @@ from sqlmodel import col
 
 from services.billing.account import LockedAccount
 from services.billing.catalog import Catalog
-from services.billing.checkout import revoked_credits
 from services.billing.ledger import Ledger
 from services.billing.mirror import Mirror
 from services.billing.models import Checkout, Invoice, Subscription
 from services.billing.payments import Payments
+from services.billing.sales import revoked_credits
 from services.billing.stripe_states import InvoiceState, SubscriptionState
 from services.kit import tasks
 from services.kit.database import Database
@@ -28,7 +29,7 @@ END_TASK = "end_subscription"
 # A renewal's invoice may be paid some days late; the credits of the month before last until then.
 _GRACE = timedelta(days=3)
 # While Stripe still tries to collect a renewal the plan stays; its credits come only with the payment.
-_ENTITLED = ("active", "trialing", "past_due")
+ENTITLED = ("active", "trialing", "past_due")
 _ENDED = ("canceled", "incomplete_expired")
 _STATUS = {"paid": "completed", "void": "failed", "uncollectible": "failed"}
 
@@ -112,7 +113,7 @@ class Subscriptions:
         """The plan that an invoice bills, and its credits: they go with the money, also when a plan changes.
 
         A line for half a month of a plan is worth half of its credits, one that gives half a month back takes
-        half of them off. An invoice that gives more back than it bills takes no credits away.
+        half of them off. They are below zero for an invoice that gives more back than it bills.
         """
         worth: dict[str, Fraction] = {}
         for price_id in {line.price_id for line in invoice.lines} - {None}:
@@ -121,7 +122,7 @@ class Subscriptions:
             if price and plan:
                 billed = sum(line.amount for line in invoice.lines if line.price_id == price_id)
                 worth[price.plan] = worth.get(price.plan, Fraction(0)) + Fraction(plan.credits * billed, price.amount)
-        return max(worth, key=lambda key: worth[key], default=""), max(0, int(sum(worth.values())))
+        return max(worth, key=lambda key: worth[key], default=""), int(sum(worth.values()))
 
     async def _write_bill(self, connection: AsyncConnection, account: LockedAccount, bill: Bill | None) -> None:
         if bill is None:
@@ -132,11 +133,11 @@ class Subscriptions:
         if invoice.paid:
             begun = update(Checkout).where(col(Checkout.id) == bill.subscription.checkout_id)
             await connection.execute(begun.values(status="completed"))
-        if invoice.paid and row.credits:
-            expires = invoice.period_end + _GRACE if invoice.period_end else None
-            await account.grant("subscription", invoice.id, row.credits, expires)
-            total = revoked_credits(row.credits, invoice.amount, bill.refunded)
-            await account.revoke("subscription", invoice.id, total)
+            if row.credits > 0:
+                expires = invoice.period_end + _GRACE if invoice.period_end else None
+                await account.grant("subscription", invoice.id, row.credits, expires)
+            for stripe_id, credits in _lost_credits(await _paid_invoices(connection, bill.subscription.id)):
+                await account.revoke("subscription", stripe_id, credits)
 
     async def _write_subscription(
         self, connection: AsyncConnection, account: LockedAccount, now: SubscriptionState
@@ -161,7 +162,7 @@ class Subscriptions:
     async def _plan(self, connection: AsyncConnection, user_id: str) -> str:
         """The dearest plan that one of the user's subscriptions entitles to."""
         statement = select(col(Subscription.plan)).where(
-            col(Subscription.user_id) == user_id, col(Subscription.status).in_(_ENTITLED)
+            col(Subscription.user_id) == user_id, col(Subscription.status).in_(ENTITLED)
         )
         plans = (await connection.execute(statement)).scalars().all()
         known = [plan for plan in plans if plan in self._catalog.plans]
@@ -173,6 +174,7 @@ async def _write_invoice(connection: AsyncConnection, user_id: str, bill: Bill) 
     invoice = bill.invoice
     changing: dict[str, Any] = {
         "amount": invoice.amount,
+        "total": invoice.total,
         "status": _STATUS.get(invoice.status, "failed" if invoice.attempted else "pending"),
         "payment_id": invoice.payment_id,
         "refunded": bill.refunded,
@@ -191,3 +193,27 @@ async def _write_invoice(connection: AsyncConnection, user_id: str, bill: Bill) 
     statement = statement.on_conflict_do_update(index_elements=["stripe_id"], set_=changing)
     await connection.execute(statement)
     return (await connection.execute(select(Invoice).where(col(Invoice.stripe_id) == invoice.id))).one()
+
+
+async def _paid_invoices(connection: AsyncConnection, subscription_id: str) -> Sequence[Row[Invoice]]:
+    """The paid invoices of a subscription, newest first; of the same second those first that give money back."""
+    mine = select(Invoice).where(
+        col(Invoice.subscription_id) == subscription_id, col(Invoice.status) == _STATUS["paid"]
+    )
+    return (await connection.execute(mine.order_by(col(Invoice.created_at).desc(), col(Invoice.credits)))).all()
+
+
+def _lost_credits(newest_first: Sequence[Row[Invoice]]) -> Iterator[tuple[str, int]]:
+    """How many of each invoice's credits go back: with its own money, or with that of a change to a cheaper plan.
+
+    Otherwise who changes to a cheaper plan and back again would be given credits for nothing.
+    """
+    given_back = 0
+    for invoice in newest_first:
+        if invoice.credits < 0:
+            given_back -= invoice.credits
+            continue
+        lost = revoked_credits(invoice.credits, invoice.total, invoice.refunded)
+        more = min(given_back, invoice.credits - lost)
+        given_back -= more
+        yield invoice.stripe_id, lost + more

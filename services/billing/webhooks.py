@@ -12,6 +12,7 @@ from services.billing.checkout import Checkouts
 from services.billing.ledger import Ledger
 from services.billing.models import StripeEvent
 from services.billing.payments import Payments
+from services.billing.privacy import without_people
 from services.billing.subscriptions import Subscriptions
 from services.kit import tasks
 from services.kit.database import Database
@@ -37,7 +38,7 @@ class Webhooks:
         row = {
             "id": event["id"],
             "type": event["type"],
-            "payload": event,
+            "payload": without_people(event),
             "received_at": datetime.now(UTC),
         }
         async with self._database.transaction() as connection:

@@ -13,9 +13,12 @@ from google.rpc import error_details_pb2
 from grpc import StatusCode
 from grpc_status import rpc_status
 
+from services.kit import telemetry
 from services.kit.errors import ServiceError, Unavailable, error_info_of
 from services.kit.identity import KeyFetcher, ServiceTokens, UserTokens, keys_from_jwks
 from services.kit.revocation import RevokedFetcher, RevokedPage, RevokedSessions
+from services.kit.tls import RenewedChannel, Tls
+from services.kit.tracing import ClientTracing
 
 # Larger than any picture a service takes (5 MB) or makes.
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
@@ -33,10 +36,11 @@ class PeerError(ServiceError):
         self.reason = info.reason or "PEER_ERROR"
 
 
-def open_channel(address: str, idempotent: Iterable[str] = ()) -> grpc.aio.Channel:
-    """A channel to host:port. Methods named `package.Service/Method` in `idempotent` are tried up to four times.
+def open_channel(address: str, idempotent: Iterable[str] = (), tls: Tls | None = None) -> grpc.aio.Channel:
+    """A channel to host:port, or to several copies of a service by their IP addresses, with commas between them.
 
-    Retries follow gRPC's own policy (gRFC A6): only on UNAVAILABLE, with growing, jittered pauses, inside the deadline.
+    Methods named `package.Service/Method` in `idempotent` are tried up to four times. Retries follow gRPC's own policy
+    (gRFC A6): only on UNAVAILABLE, with growing, jittered pauses, inside the deadline.
     """
     names = [dict(zip(("service", "method"), name.split("/"), strict=True)) for name in idempotent]
     config = {
@@ -63,7 +67,13 @@ def open_channel(address: str, idempotent: Iterable[str] = ()) -> grpc.aio.Chann
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
-    return grpc.aio.insecure_channel(address, options=options)
+    target = f"ipv4:{address}" if "," in address else address
+    tracing = [ClientTracing(address)] if telemetry.exporting() else None
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=options, interceptors=tracing)
+    return RenewedChannel(
+        tls, lambda credentials: grpc.aio.secure_channel(target, credentials, options=options, interceptors=tracing)
+    )
 
 
 class Peer:

@@ -5,24 +5,30 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from services.kit import embedded
-from services.kit.errors import InvalidArgument
+from services.kit import embedded, telemetry, tracing
+from services.kit.errors import InvalidArgument, Unavailable
 from services.kit.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
 
 # Long enough for a slow moment, short enough that a request fails before its caller's deadline.
-_STATEMENT_TIMEOUT_MS = 10_000
+_SERVER_SETTINGS = {"statement_timeout": "10000", "idle_in_transaction_session_timeout": "30000"}
+_DIALECT = "postgresql+asyncpg://"
 # character_not_in_repertoire, untranslatable_character: U+0000 as it is, or escaped in JSON.
 _UNSTORABLE = ("22021", "22P05")
+# Classes of SQLSTATE that say nothing about the statement: connection lost, out of resources, stopped by the
+# server or by its limits, the system's own errors.
+_AWAY = ("08", "53", "57", "58")
 
 
 class UnstorableText(InvalidArgument):
@@ -31,26 +37,32 @@ class UnstorableText(InvalidArgument):
     reason = "UNSTORABLE_TEXT"
 
 
+class DatabaseAway(Unavailable):
+    """The database does not answer, or not in time. What was under way may or may not have been done."""
+
+    def __init__(self) -> None:
+        super().__init__("The service is not available right now. Please try again later.")
+
+
 class Database:
     """Connections to one database. Statements are SQLAlchemy Core over the SQLModel tables."""
 
-    def __init__(self, url: str, pool: int = 10) -> None:
+    def __init__(self, url: str, pool: int = 10, patience: float = 5) -> None:
+        """`pool` connections at most, for each of which a request waits `patience` seconds at most."""
         self.url = url
         self._engine: AsyncEngine = create_async_engine(
-            make_url(url).set(drivername="postgresql+asyncpg"),
+            _DIALECT,
+            async_creator=self._connect,
             pool_size=pool,
             max_overflow=0,
-            pool_timeout=5,
+            pool_timeout=patience,
             pool_recycle=1800,
             hide_parameters=True,  # errors are logged, and parameters are e-mails and secrets
-            connect_args={
-                "timeout": 5,
-                "server_settings": {
-                    "statement_timeout": str(_STATEMENT_TIMEOUT_MS),
-                    "idle_in_transaction_session_timeout": "30000",
-                },
-            },
         )
+        # Asks nothing over the wire: a connection that its server has ended knows it.
+        event.listen(self._engine.sync_engine, "checkout", _check_open)
+        if telemetry.exporting():
+            tracing.trace_statements(self._engine.sync_engine, make_url(url).database or "")
         # Reads of one statement need no BEGIN and ROLLBACK around them: two round trips less.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -58,21 +70,27 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: commits at the end of the block, rolls back when the block raises.
 
-        Raises UnstorableText.
+        Raises UnstorableText, DatabaseAway.
         """
-        with _refusing_zeros():
+        with _translating():
             async with self._engine.begin() as connection:
                 yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection on which each statement stands for itself. Raises UnstorableText."""
-        with _refusing_zeros():
+        """A connection on which each statement stands for itself. Raises UnstorableText, DatabaseAway."""
+        with _translating():
             async with self._autocommit.connect() as connection:
                 yield connection
 
+    async def _connect(self) -> asyncpg.Connection:
+        try:
+            return await connect(self.url, **_SERVER_SETTINGS)
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            raise _away(error) from error
+
     async def ready(self) -> None:
-        """Raises when the database does not answer."""
+        """Raises DatabaseAway when the database does not answer."""
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
 
@@ -105,19 +123,42 @@ class Database:
 
 
 @contextmanager
-def _refusing_zeros() -> Iterator[None]:
+def _translating() -> Iterator[None]:
     try:
         yield
+    except PoolTimeout as error:
+        tracing.pool_timeouts.add(1)
+        raise _away(error) from error
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) in _UNSTORABLE:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if state in _UNSTORABLE:
             raise UnstorableText("Text must not contain zero characters") from error
+        if error.connection_invalidated or state.startswith(_AWAY):
+            raise _away(error) from error
+        raise
+    except asyncpg.PostgresError as error:  # the task queue speaks to the driver itself
+        if (error.sqlstate or "").startswith(_AWAY):
+            raise _away(error) from error
         raise
 
 
-async def connect(url: str) -> asyncpg.Connection:
-    """A connection of its own, outside the pool, for what lasts: listening and the task queue."""
+def _away(error: Exception) -> DatabaseAway:
+    log.warning("the database is away", extra={"error": type(error).__name__})
+    return DatabaseAway()
+
+
+def _check_open(connection: Any, _record: object, _proxy: object) -> None:
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+async def connect(url: str, **server_settings: str) -> asyncpg.Connection:
+    """A connection of its own, outside the pool, for what lasts: listening and the task queue.
+
+    The driver reads the URL as libpq does, with `sslmode`, `sslrootcert` and all.
+    """
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return await asyncpg.connect(plain, timeout=5)
+    return await asyncpg.connect(plain, timeout=5, server_settings=server_settings)
 
 
 def database_url(settings: ServiceSettings, name: str) -> str:
@@ -127,7 +168,7 @@ def database_url(settings: ServiceSettings, name: str) -> str:
 
 async def migrate(url: str, migrations: Path) -> None:
     """Brings the database to the newest revision. Several replicas may do so at once: one works, the others wait."""
-    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
+    engine = create_async_engine(_DIALECT, async_creator=lambda: connect(url))
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('drape.migrations'))"))

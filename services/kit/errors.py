@@ -20,6 +20,8 @@ class ServiceError(Exception):
     http_status: int | None = None
     retry_after: int | None = None
     """Seconds after which trying again makes sense, for the header `Retry-After`."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further headers of the answer."""
 
     def __init__(self, message: str, **metadata: object) -> None:
         super().__init__(message)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import Generic, TypeVar
 
 import jwt
 from cryptography.exceptions import InvalidKey
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.kit.errors import ServiceError, Unauthenticated, Unavailable
 from services.kit.revocation import RevokedSessions
+from services.kit.shared import Shared
 
 AUDIENCE = "drape"
 ACCESS_COOKIE = "access_token"
@@ -25,6 +27,7 @@ FRONTEND_COOKIE = "token"
 ACCESS_TYPE = "at+jwt"  # RFC 9068
 SERVICE_TYPE = "service+jwt"
 SERVICE_TOKEN_SECONDS = 60
+_REUSED_SECONDS = 30
 _REFETCH_SECONDS = 5
 _CLOCK_SKEW_SECONDS = 5
 _WATCH_SECONDS = 1.0
@@ -64,6 +67,33 @@ def caller(_context: object) -> Caller:
 
 
 KeyFetcher = Callable[[], Awaitable[Mapping[str, Ed25519PublicKey]]]
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
+
+
+class Kept(Generic[KeyT, ValueT]):
+    """Values until their time is over. To sign or check a token costs more than all the rest of a small call."""
+
+    def __init__(self, bound: int = 10_000) -> None:
+        """`bound` is how many are kept at most."""
+        self._bound = bound
+        self._values: dict[KeyT, tuple[ValueT, float]] = {}
+
+    def get(self, key: KeyT) -> ValueT | None:
+        """The value, unless its time is over."""
+        found = self._values.get(key)
+        return found[0] if found and found[1] > time.time() else None
+
+    def put(self, key: KeyT, value: ValueT, ends: float) -> None:
+        """Keeps a value until `ends`, in seconds since 1970; the oldest goes for it if need be."""
+        self._values.pop(key, None)
+        if len(self._values) >= self._bound:
+            del self._values[next(iter(self._values))]
+        self._values[key] = value, ends
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._values.clear()
 
 
 class UserTokens:
@@ -84,8 +114,9 @@ class UserTokens:
         self._refetch_seconds = refetch_seconds
         self._revoked = revoked
         self._keys: Mapping[str, Ed25519PublicKey] = {}
+        self._good: Kept[str, Caller] = Kept()
         self._fetched = float("-inf")
-        self._lock = asyncio.Lock()
+        self._refetch = Shared(self._fetch_keys)
 
     async def first_valid(self, tokens: Iterable[str]) -> Caller | None:
         """The caller named by the first token that is good, whatever the others are; None when none is.
@@ -122,7 +153,7 @@ class UserTokens:
         if self._revoked is not None:
             await self._revoked.update()
         if with_keys and self._keys:
-            self._keys = await self._fetch()
+            await self._fetch_keys()
 
     async def _verify(self, token: str) -> Caller | None:
         if (found := await self._signed(token)) is None:
@@ -132,6 +163,8 @@ class UserTokens:
         return None if self.has_ended(found) else found
 
     async def _signed(self, token: str) -> Caller | None:
+        if found := self._good.get(token):
+            return found
         try:
             header = jwt.get_unverified_header(token)
             if header.get("typ") != ACCESS_TYPE or not (key := await self._key(str(header.get("kid")))):
@@ -147,17 +180,20 @@ class UserTokens:
             )
         except jwt.PyJWTError:
             return None
-        return Caller(user_id=str(claims["sub"]), session_id=str(claims["sid"]))
+        found = Caller(user_id=str(claims["sub"]), session_id=str(claims["sid"]))
+        self._good.put(token, found, int(claims["exp"]) + _CLOCK_SKEW_SECONDS)
+        return found
 
     async def _key(self, kid: str) -> Ed25519PublicKey | None:
-        if kid in self._keys:
-            return self._keys[kid]
-        async with self._lock:
-            # Tokens with invented key ids must not become a flood of fetches.
-            if kid not in self._keys and time.monotonic() - self._fetched > self._refetch_seconds:
-                self._keys = await self._fetch()
-                self._fetched = time.monotonic()
+        # Tokens with invented key ids must not become a flood of fetches.
+        if kid not in self._keys and time.monotonic() - self._fetched > self._refetch_seconds:
+            await self._refetch()
         return self._keys.get(kid)
+
+    async def _fetch_keys(self) -> None:
+        self._keys = await self._fetch()
+        self._good.clear()  # what a retired key has signed is good no more
+        self._fetched = time.monotonic()
 
 
 class ServiceTokens:
@@ -170,9 +206,13 @@ class ServiceTokens:
         self._public = {
             service: Ed25519PublicKey.from_public_bytes(decode_key(key)) for service, key in public_keys.items()
         }
+        self._good: Kept[str, Caller] = Kept()
+        self._signed: Kept[tuple[str, str], str] = Kept()
 
     def sign(self, audience: str, user_id: str) -> str:
-        """A token for calls to the service `audience` on behalf of the user, good for one minute."""
+        """A token for calls to the service `audience` on behalf of the user, good for half a minute to a whole one."""
+        if token := self._signed.get((audience, user_id)):
+            return token
         now = int(time.time())
         claims = {
             "iss": self.name,
@@ -181,10 +221,14 @@ class ServiceTokens:
             "iat": now,
             "exp": now + SERVICE_TOKEN_SECONDS,
         }
-        return jwt.encode(claims, self._private, algorithm="EdDSA", headers={"typ": SERVICE_TYPE, "kid": self.name})
+        token = jwt.encode(claims, self._private, algorithm="EdDSA", headers={"typ": SERVICE_TYPE, "kid": self.name})
+        self._signed.put((audience, user_id), token, now + _REUSED_SECONDS)
+        return token
 
     def verify(self, token: str) -> Caller | None:
         """The service that calls and the user it acts for; None when the token is not good."""
+        if found := self._good.get(token):
+            return found
         try:
             header = jwt.get_unverified_header(token)
             issuer = str(header.get("kid"))
@@ -201,7 +245,9 @@ class ServiceTokens:
             )
         except (jwt.PyJWTError, InvalidKey):
             return None
-        return Caller(user_id=str(claims["sub"]), service=issuer)
+        found = Caller(user_id=str(claims["sub"]), service=issuer)
+        self._good.put(token, found, int(claims["exp"]) + _CLOCK_SKEW_SECONDS)
+        return found
 
 
 def tokens_in(metadata: Mapping[str, str]) -> list[str]:

@@ -1,11 +1,12 @@
 """The short list of sessions that have ended before their access tokens expired, kept by every service."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from services.kit.shared import Shared
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ class RevokedSessions:
         self._fetch = fetch
         self._until: dict[str, float] = {}
         self._since: datetime | None = None
-        self._lock = asyncio.Lock()
+        self.update = Shared(self._update)
+        """Asks once, for all who ask at the same time."""
 
     def __contains__(self, session_id: str) -> bool:
         return session_id in self._until
@@ -37,12 +39,9 @@ class RevokedSessions:
     async def ready(self) -> None:
         """Returns once the list is known. Raises Unavailable when it cannot be had: no list, no trust."""
         if self._since is None:
-            async with self._lock:
-                if self._since is None:
-                    await self.update()
+            await self.update()
 
-    async def update(self) -> None:
-        """Asks once."""
+    async def _update(self) -> None:
         page = await self._fetch(self._since)
         now = time.monotonic()
         self._until.update((session_id, now + page.keep_seconds) for session_id in page.session_ids)

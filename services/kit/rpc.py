@@ -42,6 +42,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         self._access = access
         self._users = users
         self._services = services
+        self._handlers: dict[str, Any] = {}
 
     async def intercept_service(
         self,
@@ -49,11 +50,14 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         """Wraps the handler's behaviour, whichever of the four kinds it is."""
-        handler = await continuation(handler_call_details)
         method = handler_call_details.method.lstrip("/")
+        if method in self._handlers:
+            return self._handlers[method]
+        handler = await continuation(handler_call_details)
         if handler is None or method.split("/")[0] in OPEN_SERVICES:
             return handler
-        return self._wrapped(handler, method)
+        # Handlers stay the same for as long as the server lives.
+        return self._handlers.setdefault(method, self._wrapped(handler, method))
 
     def _wrapped(self, handler: Any, method: str) -> Any:
         make: Any = {
@@ -122,13 +126,13 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
 
     async def _authenticate(self, method: str, metadata: Mapping[str, str]) -> None:
         found: Caller | None = None
-        tokens = tokens_in(metadata)
+        tokens: list[str] = []
         if (allowed := self._access.internal.get(method.split("/")[0])) is not None:
             bearer = metadata.get("authorization", "").removeprefix("Bearer ")
             found = self._services.verify(bearer)
             if found is None or found.service not in allowed:
                 raise Unauthenticated("A service token is required")
-        elif tokens:
+        elif tokens := tokens_in(metadata):
             try:
                 found = await self._users.first_valid(tokens)
             except Unavailable:
@@ -148,7 +152,7 @@ def _validate(request: object) -> None:
 
 async def _abort(context: Context, error: ServiceError) -> NoReturn:
     status = rpc_status.to_status(status_of(error))
-    headers: list[tuple[str, str]] = []
+    headers = list(error.headers)
     if error.http_status not in (None, http_status_of(error.code)):
         headers.append((STATUS_KEY, str(error.http_status)))
     if error.retry_after is not None:

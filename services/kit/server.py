@@ -1,6 +1,7 @@
 """Runs a service: starts its server and what runs beside it, answers health checks, stops without loss."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -15,14 +16,18 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.kit import database, settings, tasks
+from services.kit import database, failpoints, settings, tasks, telemetry
 from services.kit.client import MAX_MESSAGE_BYTES
 from services.kit.identity import ServiceTokens, UserTokens
 from services.kit.rpc import OPEN_SERVICES, Access, RpcInterceptor
 from services.kit.settings import ServiceSettings
-from services.kit.telemetry import configure_logging
+from services.kit.tls import Tls
+from services.kit.tracing import ServerTracing
 
 log = logging.getLogger(__name__)
+
+LIVENESS = "liveness"
+"""What health checks ask for to learn whether the process is alive: it is, even while its database is away."""
 
 
 @dataclass
@@ -42,12 +47,17 @@ class Service:
     ready: Callable[[], Awaitable[None]] | None = None
     """Raises while the service cannot work, for its health check."""
     close: Callable[[], Awaitable[None]] | None = None
+    tls: Tls | None = None
+    """With it, only those who show a certificate of the same authority may speak to the service."""
+    health_listen: str = ""
+    """Where health checks are answered without TLS too, and nothing else."""
 
 
 async def start(service: Service) -> tuple[grpc.aio.Server, health.aio.HealthServicer, int]:
     """Starts serving; the port is the one that was bound. Raises RuntimeError when it cannot be."""
+    rpcs = RpcInterceptor(service.access, service.users, service.tokens)
     server = grpc.aio.server(
-        interceptors=[RpcInterceptor(service.access, service.users, service.tokens)],
+        interceptors=[ServerTracing(OPEN_SERVICES), rpcs] if telemetry.exporting() else [rpcs],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -59,11 +69,23 @@ async def start(service: Service) -> tuple[grpc.aio.Server, health.aio.HealthSer
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     reflection.enable_server_reflection([*names, *OPEN_SERVICES], server)
-    port = server.add_insecure_port(service.listen)
+    if service.tls:
+        port = server.add_secure_port(service.listen, service.tls.server_credentials())
+    else:
+        port = server.add_insecure_port(service.listen)
     await server.start()
-    for name in ("", *names):
+    for name in ("", LIVENESS, *names):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     return server, checks, port
+
+
+async def start_probes(listen: str, checks: health.aio.HealthServicer) -> tuple[grpc.aio.Server, int]:
+    """Starts the server of health checks; the port is the one that was bound. Raises RuntimeError when none can be."""
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    port = server.add_insecure_port(listen)
+    await server.start()
+    return server, port
 
 
 async def serve(service: Service) -> None:
@@ -75,6 +97,7 @@ async def serve(service: Service) -> None:
     if service.ready:
         await service.ready()
     server, checks, port = await start(service)
+    probes = (await start_probes(service.health_listen, checks))[0] if service.health_listen else None
     log.info("serving", extra={"port": port})
     tasks = [asyncio.ensure_future(run(stop)) for run in (*service.background, service.users.watch)]
     health_task = asyncio.create_task(_watch_health(service, checks, stop))
@@ -89,11 +112,21 @@ async def serve(service: Service) -> None:
         # Work that is cut here is picked up again by whoever runs next, as after kill -9; cancelling
         # it in order would mark it as done.
         log.warning("work still under way after the drain deadline")
+        await _tell_the_rest()
         os._exit(1)
     if service.close:
         await service.close()
+    if probes:
+        await probes.stop(None)
+    await _tell_the_rest()
     for task in failed:
         task.result()
+
+
+async def _tell_the_rest() -> None:
+    """Sends what telemetry has left; a collector that is away holds nobody up."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.to_thread(telemetry.stop_exporting), 3)
 
 
 async def _watch_health(service: Service, checks: health.aio.HealthServicer, stop: asyncio.Event) -> None:
@@ -116,11 +149,20 @@ SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 
 def main(
-    name: str, kind: type[SettingsT], compose: Callable[[SettingsT, str], Awaitable[Service]], folder: Path
+    name: str,
+    kind: type[SettingsT],
+    compose: Callable[[SettingsT, str], Awaitable[Service]],
+    folder: Path,
+    process: str = "",
 ) -> None:
-    """Runs a service from its settings: migrates its database, then serves. `migrate` as argument only migrates."""
+    """Runs a service from its settings: migrates its database, then serves. `migrate` as argument only migrates.
+
+    `process` is what logs and telemetry call it where the service has several kinds of processes.
+    """
     config = settings.load(kind)
-    configure_logging(name, config.log_level)
+    telemetry.configure_logging(process or name, config.log_level)
+    telemetry.start_exporting(process or name)
+    failpoints.choose(config.drape_failpoint)
     uvloop.run(_main(name, config, compose, folder / "migrations"))
 
 

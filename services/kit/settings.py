@@ -1,11 +1,14 @@
 """What every service reads from its environment. A service adds its own fields in its `settings.py`."""
 
 import sys
-from typing import Literal, TypeVar
+from pathlib import Path
+from typing import Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.kit.tls import Tls
 
 
 class ServiceSettings(BaseSettings):
@@ -15,6 +18,13 @@ class ServiceSettings(BaseSettings):
 
     environment: Literal["local", "production"] = "production"
     listen: str = "127.0.0.1:0"
+    health_listen: str = ""
+    """A second address, which answers health checks only and without TLS: those who probe have no certificate."""
+    tls_cert_file: str = ""
+    """This process's certificate, with `tls_key_file` and the authority's in `tls_ca_file`: mutual TLS with the other
+    services and the gateway. All empty: no TLS."""
+    tls_key_file: str = ""
+    tls_ca_file: str = ""
     database_url: str = ""
     """postgresql://… of this service's own database. Empty: an embedded server under `data_dir`."""
     database_pool: int = Field(default=10, ge=1)
@@ -30,6 +40,28 @@ class ServiceSettings(BaseSettings):
     drain_seconds: float = Field(default=20, gt=0)
     """How long requests under way may take after SIGTERM."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    drape_failpoint: str = ""
+    """Where the process is to die, in tests: see failpoints.py."""
+
+    @field_validator("drape_failpoint")
+    @classmethod
+    def _only_in_tests(cls, value: str, info: ValidationInfo) -> str:
+        if value and info.data.get("environment") != "local":
+            raise ValueError("a process in production is not told to die")
+        return value
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if len({bool(self.tls_cert_file), bool(self.tls_key_file), bool(self.tls_ca_file)}) > 1:
+            raise ValueError("TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE must be set together")
+        return self
+
+    @property
+    def tls(self) -> Tls | None:
+        """What proves who this process is to the others, and they to it."""
+        if not self.tls_cert_file:
+            return None
+        return Tls(Path(self.tls_cert_file), Path(self.tls_key_file), Path(self.tls_ca_file))
 
     @property
     def secure_cookies(self) -> bool:

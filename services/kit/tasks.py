@@ -7,11 +7,15 @@ raises is tried again with growing pauses until it succeeds, so every task must 
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
+from opentelemetry import propagate
+from opentelemetry.trace import SpanKind
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.errors import FailingListenerError, RetryRequested
@@ -21,6 +25,7 @@ from pgqueuer.queries import Queries
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.kit import telemetry
 from services.kit.database import connect
 
 log = logging.getLogger(__name__)
@@ -30,9 +35,21 @@ Handler = Callable[[Payload], Awaitable[None]]
 
 # A dead worker's task is taken over when its heartbeat is that old and somebody looks: within ten seconds.
 HEARTBEAT_TIMEOUT = timedelta(seconds=6)
-_LOOK_EVERY = timedelta(seconds=2)
+LOOK_EVERY = timedelta(seconds=2)
 _FIRST_PAUSE = timedelta(milliseconds=500)
 _LONGEST_PAUSE = timedelta(minutes=1)
+
+_MEASURE_SECONDS = 5
+_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('drape.tasks.gauges')) AS mine"
+_WAITING = """
+SELECT entrypoint, count(*) AS waiting, extract(epoch FROM now() - min(execute_after)) AS age
+FROM pgqueuer WHERE status = 'queued' AND execute_after <= now() GROUP BY entrypoint
+"""
+_processed = telemetry.meter.create_histogram(
+    "messaging.process.duration", "s", explicit_bucket_boundaries_advisory=telemetry.SECONDS
+)
+_length = telemetry.meter.create_gauge("drape.queue.length", "{task}", "Tasks that are due and not begun")
+_oldest = telemetry.meter.create_gauge("drape.queue.oldest_age", "s", "How long the oldest of them has been due")
 
 
 async def enqueue(
@@ -48,7 +65,12 @@ async def enqueue(
         # SQLAlchemy sends BEGIN with its first statement; ours goes past it.
         await connection.execute(text("SELECT 1"))
     queries = Queries(AsyncpgDriver(raw))
-    await queries.enqueue(name, json.dumps(payload).encode(), priority=priority, execute_after=delay)
+    with telemetry.span(f"send {name}", _about(name, "send"), SpanKind.PRODUCER):
+        headers: dict[str, str] = {}
+        propagate.inject(headers)
+        await queries.enqueue(
+            name, json.dumps(payload).encode(), priority=priority, execute_after=delay, headers=headers or None
+        )
 
 
 async def install(url: str) -> None:
@@ -94,16 +116,18 @@ class TaskRunner:
 
     async def _run_once(self, stop: asyncio.Event) -> None:
         connection = await connect(self._url)
-        queue = PgQueuer.from_asyncpg_connection(connection)
+        driver = AsyncpgDriver(connection)
+        queue = PgQueuer(driver)
         # Not `stop` itself: the queue also sets its event when it ends for want of a connection.
         stopping = asyncio.create_task(_pass_on(stop, queue.shutdown))
+        measuring = asyncio.create_task(self._measure(driver)) if telemetry.exporting() else None
         for name, handler in self._handlers.items():
             queue.qm.entrypoint(name, executor_factory=_UntilDone)(_unpacked(handler))
         for name, cron, tick in self._schedules:
-            queue.sm.schedule(name, cron, clean_old=True)(_ticked(tick))
+            queue.sm.schedule(name, cron, clean_old=True)(_ticked(name, tick))
         try:
             await queue.run(
-                dequeue_timeout=_LOOK_EVERY,
+                dequeue_timeout=LOOK_EVERY,
                 batch_size=max(1, self._concurrency // 2),
                 max_concurrent_tasks=max(2, self._concurrency),
                 heartbeat_timeout=HEARTBEAT_TIMEOUT,
@@ -111,7 +135,27 @@ class TaskRunner:
             )
         finally:
             stopping.cancel()
+            if measuring:
+                measuring.cancel()
             await connection.close(timeout=2)
+
+    async def _measure(self, driver: AsyncpgDriver) -> None:
+        """Measures the queue; of all replicas the one that has the lock does, so that nothing is counted twice."""
+        mine = False
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            while True:
+                mine = mine or bool((await driver.fetch(_TRY_LOCK))[0]["mine"])
+                if mine:
+                    self._tell(await driver.fetch(_WAITING))
+                await asyncio.sleep(_MEASURE_SECONDS)
+
+    def _tell(self, rows: list[dict[str, Any]]) -> None:
+        empty = dict.fromkeys(self._handlers, (0, 0))
+        waiting = {row["entrypoint"]: (row["waiting"], row["age"]) for row in rows}
+        for name, (count, age) in (empty | waiting).items():
+            about = {"messaging.destination.name": name}
+            _length.set(count, about)
+            _oldest.set(float(age), about)
 
 
 class _UntilDone(EntrypointExecutor):
@@ -119,16 +163,43 @@ class _UntilDone(EntrypointExecutor):
 
     async def execute(self, job: Job, context: Context) -> None:
         try:
-            await super().execute(job, context)
+            await self._traced(job, context)
         except Exception as error:
             pause = min(_FIRST_PAUSE * 2 ** min(job.attempts, 10), _LONGEST_PAUSE)
             log.warning("task failed, it will be tried again", extra={"task": job.entrypoint}, exc_info=error)
             raise RetryRequested(pause, type(error).__name__) from error
 
+    async def _traced(self, job: Job, context: Context) -> None:
+        about = _about(job.entrypoint, "process")
+        began = time.perf_counter()
+        failed: telemetry.Attributes = {}
+        with telemetry.span(
+            f"process {job.entrypoint}",
+            about | {"messaging.message.id": str(job.id)},
+            SpanKind.CONSUMER,
+            propagate.extract(job.headers or {}),
+        ):
+            try:
+                await super().execute(job, context)
+            except Exception as error:
+                failed = {"error.type": type(error).__qualname__}
+                raise
+            finally:
+                _processed.record(time.perf_counter() - began, about | failed)
+
 
 async def _pass_on(first: asyncio.Event, then: asyncio.Event) -> None:
     await first.wait()
     then.set()
+
+
+def _about(name: str, operation: str) -> telemetry.Attributes:
+    return {
+        "messaging.system": "pgqueuer",
+        "messaging.destination.name": name,
+        "messaging.operation.name": operation,
+        "messaging.operation.type": operation,
+    }
 
 
 def _unpacked(handler: Handler) -> Callable[[Job], Awaitable[None]]:
@@ -138,8 +209,9 @@ def _unpacked(handler: Handler) -> Callable[[Job], Awaitable[None]]:
     return handle
 
 
-def _ticked(tick: Callable[[], Awaitable[None]]) -> Callable[[Schedule], Awaitable[None]]:
+def _ticked(name: str, tick: Callable[[], Awaitable[None]]) -> Callable[[Schedule], Awaitable[None]]:
     async def handle(_: Schedule) -> None:
-        await tick()
+        with telemetry.span(f"schedule {name}"):
+            await tick()
 
     return handle

@@ -1,23 +1,22 @@
-"""The media service: settings → dependencies → serve."""
+"""The media service: settings → dependencies → serve. `audit` as argument compares rows and bytes instead."""
 
+import asyncio
+import sys
 from pathlib import Path
 
-from services.kit import client, database, server, tasks, user_data
+from services.kit import client, database, embedded, server, tasks, user_data
 from services.kit.identity import ServiceTokens
 from services.kit.rpc import Access
 from services.media import servicer
-from services.media.blobs import Blobs, DiskBlobs
-from services.media.cloudinary_blobs import CloudinaryBlobs
-from services.media.gallery import SWEEP_TASK, Gallery
+from services.media.audit import Audit
+from services.media.blob_rows import SWEEP_TASK, BlobRows
+from services.media.gallery import Gallery
 from services.media.links import Links
-from services.media.settings import Settings
-
-
-def choose_blobs(config: Settings) -> Blobs:
-    """Cloudinary when it is configured, this machine's disk otherwise."""
-    if url := config.cloudinary_url.get_secret_value():
-        return CloudinaryBlobs(url, config.cloudinary_upload_prefix)
-    return DiskBlobs(Path(config.data_dir) / "blobs")
+from services.media.picture_pool import PicturePool
+from services.media.quota import Quota
+from services.media.renditions import Renditions
+from services.media.settings import Settings, StoreSettings
+from services.media.stores import open_stores, scaling_stores
 
 
 async def compose(config: Settings, url: str) -> server.Service:
@@ -25,29 +24,39 @@ async def compose(config: Settings, url: str) -> server.Service:
     db = database.Database(url, config.database_pool)
     tokens = ServiceTokens("media", config.service_private_key.get_secret_value(), config.service_public_keys)
     links = Links(config.public_url, config.url_secret.get_secret_value(), config.url_days)
-    gallery = Gallery(db, choose_blobs(config), links)
+    stores = open_stores(config)
+    rows = BlobRows(db, stores)
+    pool = PicturePool(
+        config.picture_workers, config.picture_seconds, config.picture_memory_mb * 1024 * 1024, config.picture_queue
+    )
+    gallery = Gallery(db, rows, stores, pool, links, Quota(config.quota_images, config.quota_bytes))
+    renditions = Renditions(db, rows, stores, pool, links, scaling_stores(config, stores))
     images = servicer.Images(links)
     runner = tasks.TaskRunner(url)
 
     async def sweep(payload: tasks.Payload) -> None:
-        await gallery.sweep(payload["blob_id"], keep_row=payload.get("keep_row", False))
+        await rows.sweep(payload["blob_id"], keep_row=payload.get("keep_row", False))
 
     runner.task(SWEEP_TASK, sweep)
-    runner.every("* * * * *", "sweep_pending", gallery.sweep_pending)
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD])
+    runner.every("* * * * *", "sweep_pending", rows.sweep_pending)
+    runner.every("17 3 * * *", "sweep_without_row", Audit(db, stores).sweep)
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
 
     async def close() -> None:
+        await pool.close()
         await auth.close()
         await db.close()
 
     rpcs = (
-        servicer.MediaServicer(gallery, images, config.max_upload_bytes),
+        servicer.MediaServicer(gallery, renditions, images, config.max_upload_bytes),
         servicer.ImageStoreServicer(gallery, images),
         user_data.UserDataServicer(gallery.delete_all),
     )
     return server.Service(
         name="media",
         listen=config.listen,
+        health_listen=config.health_listen,
+        tls=config.tls,
         drain_seconds=config.drain_seconds,
         access=Access(public=servicer.PUBLIC, internal=servicer.INTERNAL | user_data.INTERNAL),
         users=client.user_tokens(auth, tokens, config.token_issuer),
@@ -59,5 +68,25 @@ async def compose(config: Settings, url: str) -> server.Service:
     )
 
 
+async def audit() -> bool:
+    """Says on standard output how rows and bytes compare, store by store; whether they agree."""
+    config = StoreSettings()
+    db = database.Database(config.database_url or embedded.service_url(Path(config.data_dir), "media"), pool=2)
+    try:
+        found = await Audit(db, open_stores(config)).look()
+    finally:
+        await db.close()
+    for each in found:
+        print(
+            f"{each.store}: {each.rows} rows, {each.blobs} blobs, {len(each.rows_without_blob)} rows without blob, "
+            f"{len(each.blobs_without_row)} blobs without row" + (f"; {each.problem}" if each.problem else "")
+        )
+        print(*(f"  row without blob: {blob_id}" for blob_id in each.rows_without_blob), sep="\n", end="")
+        print(*(f"  blob without row: {location}" for location in each.blobs_without_row), sep="\n", end="")
+    return all(each.good for each in found)
+
+
 if __name__ == "__main__":
+    if sys.argv[1:] == ["audit"]:
+        sys.exit(not asyncio.run(audit()))
     server.main("media", Settings, compose, Path(__file__).parent)

@@ -1,27 +1,85 @@
-"""Where the bytes of pictures are kept. Two stores behind one protocol: this machine's disk, and Cloudinary."""
+"""Where the bytes of pictures are kept: the protocol of stores, this machine's disk, and several of them."""
 
 import asyncio
 import os
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
-from services.media.errors import StorageUnavailable
+from services.media import metrics
+from services.media.errors import BlobMissing, StorageUnavailable
+
+CANNOT_STORE = "Images cannot be stored right now. Please try again later."
+CANNOT_READ = "The image cannot be read right now. Please try again later."
+_LISTED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a store says that it keeps."""
+
+    location: str
+    stored_at: datetime
 
 
 class Blobs(Protocol):
-    """Keeps bytes at locations that are never used twice. Every call is safe to repeat."""
+    """Keeps bytes at locations that are never used twice. Every call is safe to repeat and ends within a deadline."""
 
     def location(self, blob_id: str, kind: str) -> str:
         """Where the bytes will be kept; known before they are, so that they can be found after a crash."""
 
-    async def put(self, location: str, data: bytes) -> str:
-        """Stores the bytes for good and returns the address to read them from."""
+    async def put(self, location: str, file: BinaryIO) -> str:
+        """Stores the file for good and returns the address to read it from. Raises StorageUnavailable."""
 
     async def get(self, location: str, address: str) -> bytes:
-        """The bytes. Raises StorageUnavailable when they cannot be had."""
+        """The bytes. Raises BlobMissing when there are none, StorageUnavailable when they cannot be had."""
 
     async def delete(self, location: str) -> None:
         """Deletes the bytes, if they are there."""
+
+    def list(self) -> AsyncIterator[list[Listed]]:
+        """Everything in the store, a part at a time."""
+
+
+class Scaling(Protocol):
+    """A store that can also deliver smaller copies, which go with their original."""
+
+    async def scaled(self, location: str, address: str, width: int, content_type: str) -> bytes:
+        """A copy at most so many pixels wide. Raises as `get` does."""
+
+
+class Stores:
+    """Stores by name: new bytes go to one of them, older ones are found in the one that their row names."""
+
+    def __init__(self, by_name: Mapping[str, Blobs], current: str) -> None:
+        self.by_name = by_name
+        self.current = current
+
+    def location(self, blob_id: str, kind: str) -> str:
+        """Where the current store will keep a blob."""
+        return self.by_name[self.current].location(blob_id, kind)
+
+    async def put(self, location: str, file: BinaryIO, size: int) -> str:
+        """Stores the file in the current store and returns its address there."""
+        address = await self.by_name[self.current].put(location, file)
+        metrics.stored_bytes.add(size, {"store": self.current})
+        return address
+
+    async def get(self, store: str, location: str, address: str) -> bytes:
+        """The bytes. Raises as a store's own `get`."""
+        return await self._named(store).get(location, address)
+
+    async def delete(self, store: str, location: str) -> None:
+        """Deletes the bytes, if they are there."""
+        await self._named(store).delete(location)
+
+    def _named(self, store: str) -> Blobs:
+        if found := self.by_name.get(store):
+            return found
+        raise StorageUnavailable(CANNOT_READ, store=store)
 
 
 class DiskBlobs:
@@ -34,20 +92,22 @@ class DiskBlobs:
         """Folders by the id's last characters: the first ones are the time, and alike."""
         return f"{blob_id[-2:]}/{blob_id[-4:-2]}/{blob_id}"
 
-    async def put(self, location: str, data: bytes) -> str:
+    async def put(self, location: str, file: BinaryIO) -> str:
         """Writes the file whole or not at all, also when the machine stops half-way."""
         try:
-            await asyncio.to_thread(_write, self._root / location, data)
+            await asyncio.to_thread(_write, self._root, self._root / location, file)
         except OSError as error:
-            raise StorageUnavailable("Images cannot be stored right now. Please try again later.") from error
+            raise StorageUnavailable(CANNOT_STORE) from error
         return ""
 
     async def get(self, location: str, address: str) -> bytes:
         """Reads the file."""
         try:
             return await asyncio.to_thread((self._root / location).read_bytes)
+        except FileNotFoundError as error:
+            raise BlobMissing(CANNOT_READ) from error
         except OSError as error:
-            raise StorageUnavailable("The image cannot be read right now. Please try again later.") from error
+            raise StorageUnavailable(CANNOT_READ) from error
 
     async def delete(self, location: str) -> None:
         """Removes the file, and what a crash may have left of it."""
@@ -55,24 +115,63 @@ class DiskBlobs:
         for each in (path, _partial(path)):
             await asyncio.to_thread(each.unlink, missing_ok=True)
 
+    async def list(self) -> AsyncIterator[list[Listed]]:
+        """Walks through the folders."""
+        walk = os.walk(self._root)
+        while True:
+            part = await asyncio.to_thread(_next_files, walk, self._root)
+            if part is None:
+                return
+            yield part
+
 
 def _partial(path: Path) -> Path:
     return path.with_suffix(".partial")
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+def _next_files(walk: "os._walk_Iterator", root: Path) -> list[Listed] | None:  # type: ignore[name-defined]
+    found: list[Listed] = []
+    for folder, _, names in walk:
+        for name in names:
+            path = Path(folder) / name
+            try:
+                written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            except FileNotFoundError:
+                continue  # deleted meanwhile
+            found.append(Listed(str(path.relative_to(root)), written))
+        if len(found) >= _LISTED_AT_ONCE:
+            return found
+    return found or None
+
+
+def _write(root: Path, path: Path, file: BinaryIO) -> None:
+    _make_folder(root, path.parent)
     partial = _partial(path)
     try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        file.seek(0)
+        with partial.open("wb") as target:
+            shutil.copyfileobj(file, target)
+            target.flush()
+            os.fsync(target.fileno())
         partial.replace(path)
-    except OSError:
+    except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync_folder(path.parent)
+
+
+def _make_folder(root: Path, folder: Path) -> None:
+    """Makes the folder for good: a new name is on the disk only once the folder that holds it is."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists() and each.is_relative_to(root)]
+    if not root.exists():
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True, mode=0o700)
+        _sync_folder(each.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -25,23 +25,14 @@ class InvalidImageType(InvalidArgument):
     field = "type"
 
 
-class InvalidFileType(InvalidArgument):
-    """The bytes are not a picture we take."""
+class PictureRejected(InvalidArgument):
+    """The bytes are no picture that we take; `pictures.py` and the pool name the reasons."""
 
-    reason = "INVALID_FILE_TYPE"
     field = "image"
 
-
-class ImageTooLarge(InvalidArgument):
-    """The picture has too many pixels."""
-
-    reason = "IMAGE_TOO_LARGE"
-
-
-class ImageTooSmall(InvalidArgument):
-    """The picture has too few pixels."""
-
-    reason = "IMAGE_TOO_SMALL"
+    def __init__(self, reason: str, message: str, **metadata: object) -> None:
+        super().__init__(message, **metadata)
+        self.reason = reason
 
 
 class FileTooLarge(ServiceError):
@@ -49,6 +40,14 @@ class FileTooLarge(ServiceError):
 
     code = StatusCode.OUT_OF_RANGE
     reason = "FILE_TOO_LARGE"
+    http_status = 413
+
+
+class QuotaExceeded(ServiceError):
+    """The user's gallery is full. Nothing was stored."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = "QUOTA_EXCEEDED"
     http_status = 413
 
 
@@ -66,10 +65,31 @@ class InvalidPageToken(InvalidArgument):
     field = "pageToken"
 
 
-class MetadataTooLarge(InvalidArgument):
-    """The metadata is more than we keep."""
+class InvalidMetadata(InvalidArgument):
+    """The metadata is more than we keep, or has what JSON cannot say."""
 
-    reason = "METADATA_TOO_LARGE"
+    reason = "INVALID_METADATA"
+    field = "metadata"
+
+
+class RangeNotSatisfiable(ServiceError):
+    """The picture has no such bytes."""
+
+    code = StatusCode.OUT_OF_RANGE
+    reason = "RANGE_NOT_SATISFIABLE"
+    http_status = 416
+
+    def __init__(self, size: int) -> None:
+        super().__init__("The image does not have the bytes that were asked for.", size=size)
+        self.headers = (("content-range", f"bytes */{size}"),)
+
+
+class Busy(ServiceError):
+    """More pictures are waiting than we let wait."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "BUSY"
+    retry_after = 2
 
 
 class StorageUnavailable(ServiceError):
@@ -77,3 +97,20 @@ class StorageUnavailable(ServiceError):
 
     code = StatusCode.UNAVAILABLE
     reason = "STORAGE_UNAVAILABLE"
+
+
+class BlobMissing(StorageUnavailable):
+    """The store answers, and does not have the bytes that it should have."""
+
+
+class DirectUploadUnavailable(ServiceError):
+    """Pictures are not kept at Cloudinary here."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "DIRECT_UPLOAD_UNAVAILABLE"
+
+
+class NotificationRefused(InvalidArgument):
+    """Not Cloudinary's, or too old."""
+
+    reason = "NOTIFICATION_REFUSED"

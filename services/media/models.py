@@ -18,6 +18,7 @@ class Blob(SQLModel, table=True):
     id: str = Field(primary_key=True)
     user_id: str = Field(index=True)
     sha256: str
+    blurhash: str = ""
     size: int
     """In bytes."""
     width: int
@@ -25,10 +26,16 @@ class Blob(SQLModel, table=True):
     content_type: str
     state: str
     """pending until the bytes are stored, live, then dead until they are deleted."""
+    store: str
+    """The name of the store that keeps the bytes."""
     location: str
     """Where the store keeps, or will keep, the bytes."""
     address: str = ""
     """Where the store says they can be read."""
+    parent_id: str = ""
+    """Of a smaller copy: the blob that it was made from, and that it dies with."""
+    rendition: str = ""
+    """Of a smaller copy: width and format, such as 320.webp."""
     created_at: datetime = Field(sa_type=TIME)
 
 
@@ -46,5 +53,26 @@ class Image(SQLModel, table=True):
     details: dict[str, Any] = Field(sa_type=JSONB)
     """The contract's `metadata`, a name that SQLModel keeps for itself."""
     source_key: str | None = None
-    """Names the work that made a generated picture."""
+    """Names the work that made a generated picture, or the direct upload that brought it."""
+    created_at: datetime = Field(sa_type=TIME)
+
+
+class DirectUpload(SQLModel, table=True):
+    """A picture that a browser may send straight to Cloudinary, and what became of it."""
+
+    __tablename__ = "direct_uploads"
+
+    id: str = Field(primary_key=True)
+    user_id: str = Field(index=True)
+    """Empty once the account is deleted: the asset still has to go."""
+    type: str
+    state: str
+    """waiting, arrived (Cloudinary has told us), stored or refused."""
+    location: str
+    """Where at Cloudinary the browser puts the picture."""
+    image_id: str = ""
+    reason: str = ""
+    """Of a refused one: the error's reason."""
+    message: str = ""
+    """Of a refused one: the error's sentence."""
     created_at: datetime = Field(sa_type=TIME)

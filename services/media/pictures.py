@@ -1,16 +1,25 @@
-"""What a picture is to us: known format, sane size, upright, without metadata."""
+"""What a picture is to us: of a known format, of a sane size, upright, in sRGB, without metadata.
+
+Everything here reads bytes of strangers, so it runs in processes of its own (`picture_worker.py`) and imports little.
+"""
 
 import hashlib
 import io
 import struct
+import warnings
 import zlib
-from dataclasses import dataclass
+from typing import BinaryIO
 
+import blurhash
+import pi_heif
+from PIL import AvifImagePlugin, ImageCms
 from PIL import Image as PillowImage
 
-from services.media.errors import ImageTooLarge, ImageTooSmall, InvalidFileType
+from services.media import disguises
+from services.media.picture import Picture
 
-FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "AVIF": "image/avif"}
+_CONTAINERS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 64
 _ALLOWED = "Invalid file type. Allowed: jpg, jpeg, png, webp"
@@ -21,6 +30,7 @@ _BROKEN = (
     EOFError,
     LookupError,
     OSError,
+    RuntimeError,
     SyntaxError,
     TypeError,
     ValueError,
@@ -38,67 +48,107 @@ _TURNS = {
     7: PillowImage.Transpose.TRANSVERSE,
     8: PillowImage.Transpose.ROTATE_90,
 }
+_QUALITY = {
+    "JPEG": {"quality": 92},
+    "PNG": {"compress_level": 4},
+    "WEBP": {"quality": 92, "method": 2},
+}
+_SMALL_QUALITY = {
+    "JPEG": {"quality": 82},
+    "PNG": {"compress_level": 6},
+    "WEBP": {"quality": 80, "method": 4},
+    "AVIF": {"quality": 62, "speed": 8, "max_threads": 1},
+}
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+_BLURHASH_SIDE = 32
+
+# One core a job: the pool knows how many it has, and each thread would claim address space of its own.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+pi_heif.options.DECODE_THREADS = 1
+pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+# Its limits are far above ours, and are checked all the same.
+warnings.simplefilter("ignore", PillowImage.DecompressionBombWarning)
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A checked picture. Sizes in pixels."""
+class Rejected(Exception):
+    """The bytes are no picture that we take. `reason` is for programs, the message for people."""
 
-    data: bytes
-    content_type: str
-    width: int
-    height: int
-
-    @property
-    def sha256(self) -> str:
-        """Of the bytes, in hex."""
-        return hashlib.sha256(self.data).hexdigest()
+    def __init__(self, reason: str, message: str, **metadata: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.metadata = metadata
 
 
-def normalize(data: bytes) -> Picture:
-    """Turns an upload upright and encodes it anew without its metadata, which may tell where it was taken.
+def normalize(source: BinaryIO, target: BinaryIO) -> Picture:
+    """Writes an upload upright, in sRGB, encoded anew without its metadata.
 
-    Raises InvalidFileType, ImageTooLarge, ImageTooSmall.
+    AVIF and HEIC become JPEG, or WebP where they are transparent. Raises Rejected.
     """
+    data = source.read()
+    with _opened(data) as image:
+        if hidden := disguises.hidden_in(data):
+            raise Rejected("IMAGE_POLYGLOT", "The file hides something else than a picture.", found=hidden)
+        _load(image)
+        upright = _in_srgb(_upright(image))
+        kind = _kept_format(image, upright)
+    return _written(upright, kind, _QUALITY[kind], target)
+
+
+def inspect(source: BinaryIO) -> Picture:
+    """Checks a picture that one of our engines made; its bytes stay as they are. Raises Rejected."""
+    data = source.read()
     with _opened(data) as image:
         _load(image)
-        return _encoded(_upright(image), _format(image))
+        kind = "JPEG" if image.format == "MPO" else image.format or ""
+        if kind not in _QUALITY:
+            raise Rejected("INVALID_FILE_TYPE", _ALLOWED, found=kind.lower())
+        return _described(image, kind, data)
 
 
-def inspect(data: bytes) -> Picture:
-    """Checks a picture that one of our engines made and keeps its bytes. Raises as `normalize` does."""
-    with _opened(data) as image:
+def derive(source: BinaryIO, target: BinaryIO, width: int, content_type: str) -> Picture:
+    """Writes a picture at most `width` wide in another format; never larger than it is. Raises Rejected."""
+    with _opened(source.read(), smallest=1) as image:
+        # JPEGs are decoded at a fraction of their size where that is enough.
+        image.draft("RGB", (width, max(1, width * image.height // image.width)))
         _load(image)
-        return Picture(data, FORMATS[_format(image)], image.width, image.height)
+        small = image if image.mode in ("RGB", "RGBA") else image.convert("RGB")
+        if small.width > width:
+            height = max(1, round(small.height * width / small.width))
+            small = small.resize((width, height), PillowImage.Resampling.LANCZOS)
+    kind = next(name for name, each in FORMATS.items() if each == content_type)
+    if kind == "JPEG" and small.mode == "RGBA":
+        small = PillowImage.alpha_composite(PillowImage.new("RGBA", small.size, "white"), small).convert("RGB")
+    return _written(small, kind, _SMALL_QUALITY[kind], target)
 
 
-def _opened(data: bytes) -> PillowImage.Image:
+def _opened(data: bytes, smallest: int = MIN_SIDE) -> PillowImage.Image:
     try:
-        image = PillowImage.open(io.BytesIO(data), formats=list(FORMATS))
+        image = PillowImage.open(io.BytesIO(data), formats=_CONTAINERS)
     except PillowImage.DecompressionBombError as error:
-        raise ImageTooLarge(_TOO_LARGE) from error
+        raise Rejected("IMAGE_TOO_LARGE", _TOO_LARGE) from error
     except _BROKEN as error:
-        raise InvalidFileType(_ALLOWED) from error
+        raise Rejected("INVALID_FILE_TYPE", _ALLOWED, found=disguises.kind_of(data)) from error
     # Before any pixel is decoded: a few kilobytes can claim to be gigabytes.
     if image.width * image.height > MAX_PIXELS:
-        raise ImageTooLarge(_TOO_LARGE)
-    if min(image.size) < MIN_SIDE:
-        raise ImageTooSmall(f"The image must be at least {MIN_SIDE} pixels wide and high.")
-    if getattr(image, "is_animated", False) and image.format != "MPO":
-        raise InvalidFileType("Animated images are not supported. Please choose a photo.")
+        raise Rejected("IMAGE_TOO_LARGE", _TOO_LARGE)
+    if min(image.size) < smallest:
+        raise Rejected("IMAGE_TOO_SMALL", f"The image must be at least {smallest} pixels wide and high.")
+    if disguises.is_sequence(data) or _is_animated(image):
+        raise Rejected("IMAGE_ANIMATED", "Animated images are not supported. Please choose a photo.")
     return image
+
+
+def _is_animated(image: PillowImage.Image) -> bool:
+    """Phones put depth maps, previews and bursts behind a photo (MPO, HEIC): the photo comes first."""
+    return bool(getattr(image, "is_animated", False)) and image.format not in ("MPO", "HEIF")
 
 
 def _load(image: PillowImage.Image) -> None:
     try:
         image.load()
     except _BROKEN as error:
-        raise InvalidFileType("The image is damaged. Please choose another one.") from error
-
-
-def _format(image: PillowImage.Image) -> str:
-    """Phones put depth maps and previews behind a JPEG, which Pillow then calls MPO; the photo comes first."""
-    return "JPEG" if image.format == "MPO" else image.format or ""
+        raise Rejected("IMAGE_DAMAGED", "The image is damaged. Please choose another one.") from error
 
 
 def _upright(image: PillowImage.Image) -> PillowImage.Image:
@@ -110,14 +160,57 @@ def _upright(image: PillowImage.Image) -> PillowImage.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _encoded(image: PillowImage.Image, kind: str) -> Picture:
+def _in_srgb(image: PillowImage.Image) -> PillowImage.Image:
+    """The picture as RGB or RGBA, its colours moved from the profile it brings to sRGB."""
+    profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):
         image = image.point(lambda value: value / 256)  # converting alone would cut 16 bits off at 255
-    transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-    image = image.convert("RGBA" if transparent and kind != "JPEG" else "RGB")
+    transparent = "A" in image.getbands() or "transparency" in image.info
+    alpha = image.convert("RGBA").getchannel("A") if transparent else None
+    image = _converted(image, profile) if profile else image.convert("RGB")
+    if alpha is not None and alpha.getextrema() != (255, 255):
+        image.putalpha(alpha)
+    return image
+
+
+def _converted(image: PillowImage.Image, profile: bytes) -> PillowImage.Image:
+    if image.mode not in ("RGB", "L", "CMYK"):
+        image = image.convert("L" if image.mode in ("LA", "1") else "RGB")
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
+    except (ImageCms.PyCMSError, *_BROKEN):
+        converted = None  # a profile that is none, or one for other pixels than these
+    return converted or image.convert("RGB")
+
+
+def _kept_format(image: PillowImage.Image, pixels: PillowImage.Image) -> str:
+    if image.format in ("PNG", "WEBP"):
+        return image.format
+    return "WEBP" if pixels.mode == "RGBA" else "JPEG"
+
+
+def _written(image: PillowImage.Image, kind: str, options: dict[str, int], target: BinaryIO) -> Picture:
     out = io.BytesIO()
-    options = {"JPEG": {"quality": 92}, "PNG": {"compress_level": 4}, "WEBP": {"quality": 92, "method": 2}}[kind]
-    # A fresh image carries no EXIF, no comment and no colour profile over.
-    image.info = {}
+    image.info = {}  # what a save would write beside the pixels
     image.save(out, kind, **options)
-    return Picture(out.getvalue(), FORMATS[kind], image.width, image.height)
+    target.write(out.getbuffer())
+    target.flush()
+    return _described(image, kind, out.getbuffer())
+
+
+def _described(image: PillowImage.Image, kind: str, data: bytes | memoryview) -> Picture:
+    return Picture(
+        FORMATS[kind], image.width, image.height, len(data), hashlib.sha256(data).hexdigest(), _blurhash(image)
+    )
+
+
+def _blurhash(image: PillowImage.Image) -> str:
+    """A few dozen characters that stand for the picture while it loads (https://blurha.sh)."""
+    scale = min(1.0, _BLURHASH_SIDE / max(image.size))
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    small = image.resize(size, PillowImage.Resampling.BOX, reducing_gap=2.0).convert("RGB")
+    flat = list(small.get_flattened_data())
+    rows = [flat[start : start + size[0]] for start in range(0, len(flat), size[0])]
+    across, down = (4, 3) if image.width >= image.height else (3, 4)
+    return str(blurhash.encode(rows, across, down))

@@ -1,23 +1,32 @@
 """The RPCs of the media service."""
 
-from collections.abc import AsyncIterator, Iterable
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import grpc
 from drape.media.v1 import image_store_pb2 as store
 from drape.media.v1 import image_store_pb2_grpc, media_pb2_grpc
 from drape.media.v1 import media_pb2 as pb
 from google.api.httpbody_pb2 import HttpBody
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.kit.errors import ServiceError
 from services.kit.http import metadata_of, respond
 from services.kit.identity import caller
 from services.kit.rpc import Context
-from services.media.errors import InvalidImageType, NoImageFile
+from services.media import metrics
+from services.media.downloads import Download, is_known, part_of, preferred_format
+from services.media.errors import InvalidImageType, InvalidMetadata, NoImageFile
 from services.media.forms import read_form
 from services.media.gallery import MAX_PAGE, Gallery, StoredImage
 from services.media.links import Links
+from services.media.renditions import Renditions
 
 SERVICE = pb.DESCRIPTOR.services_by_name["MediaService"].full_name
 STORE = store.DESCRIPTOR.services_by_name["ImageStoreService"].full_name
@@ -51,28 +60,30 @@ class Images:
             height=row.height,
             size=row.size,
             content_type=row.content_type,
+            sha256=row.sha256,
+            blurhash=row.blurhash,
         )
 
 
 class MediaServicer(media_pb2_grpc.MediaServiceServicer):
     """What browsers call."""
 
-    def __init__(self, gallery: Gallery, images: Images, max_upload_bytes: int) -> None:
+    def __init__(self, gallery: Gallery, renditions: Renditions, images: Images, max_upload_bytes: int) -> None:
         self._gallery = gallery
+        self._renditions = renditions
         self._images = images
         self._max_upload_bytes = max_upload_bytes
 
     async def UploadImage(self, request_iterator: AsyncIterator[HttpBody], context: Context) -> pb.UploadImageResponse:
         me = caller(context)
-        form = await read_form(
-            ((part.content_type, part.data) async for part in request_iterator), self._max_upload_bytes
-        )
-        if not form.file:
-            raise NoImageFile("No image file provided")
-        kind = form.fields.get("type", "")
-        if kind not in UPLOAD_TYPES:
-            raise InvalidImageType("Invalid image type. Must be: user or outfit")
-        image = await self._gallery.upload(me.user_id, kind, bytes(form.file))
+        chunks = ((part.content_type, part.data) async for part in request_iterator)
+        with _counted():
+            async with read_form(chunks, self._max_upload_bytes) as form:
+                if not form.size:
+                    raise NoImageFile("No image file provided")
+                kind = form.fields.get("type", "")
+                check_type(kind)
+                image = await self._gallery.upload(me.user_id, kind, form.file)
         await respond(context, 201)
         return pb.UploadImageResponse(message="Image uploaded successfully", image=self._images.message(image))
 
@@ -88,23 +99,33 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         return pb.DeleteImageResponse(message="Image deleted successfully")
 
     async def SaveImage(self, request: pb.SaveImageRequest, context: Context) -> pb.SaveImageResponse:
-        metadata = MessageToDict(request.metadata)
-        image = await self._gallery.save(caller(context).user_id, request.url, metadata)
+        image = await self._gallery.save(caller(context).user_id, request.url, _metadata(request.metadata))
         await respond(context, 201)
         return pb.SaveImageResponse(message="Image saved successfully", image=self._images.message(image))
 
     async def DownloadImage(self, request: pb.DownloadImageRequest, context: Context) -> AsyncIterator[HttpBody]:
-        image = await self._gallery.served(request.id, request.exp, request.sig)
-        etag = f'"{image.sha256}"'
-        headers = (("etag", etag), ("cache-control", "private, max-age=31536000, immutable"))
-        if metadata_of(context).get("if-none-match") == etag:
+        download = await self._download(request, metadata_of(context).get("accept", ""))
+        told, headers = metadata_of(context), download.headers()
+        if is_known(told, download.etag):
             await respond(context, 304, headers)
-            yield HttpBody(content_type=image.content_type)
+            yield HttpBody(content_type=download.content_type)
             return
-        data = await self._gallery.bytes_of(image)
-        await respond(context, headers=headers)
-        for start in range(0, len(data), _CHUNK_BYTES):
-            yield HttpBody(content_type=image.content_type, data=data[start : start + _CHUNK_BYTES])
+        start, end = 0, download.size - 1
+        if part := part_of(told, download.etag, download.size):
+            start, end = part
+            headers = (*headers, ("content-range", f"bytes {start}-{end}/{download.size}"))
+        data = await download.read()
+        await respond(context, 206 if part else None, headers)
+        for at in range(start, end + 1, _CHUNK_BYTES):
+            yield HttpBody(content_type=download.content_type, data=data[at : min(at + _CHUNK_BYTES, end + 1)])
+
+    async def _download(self, request: pb.DownloadImageRequest, accept: str) -> Download:
+        url = (request.id, request.exp, request.sig)
+        if request.w:
+            return await self._renditions.served(*url, int(request.w), preferred_format(accept))
+        image = await self._gallery.served(*url)
+        read = partial(self._gallery.bytes_of, image)
+        return Download(image.id, image.content_type, image.sha256, image.size, read)
 
     def register(self, server: grpc.aio.Server) -> Iterable[str]:
         """Adds the service to the server."""
@@ -140,8 +161,11 @@ class ImageStoreServicer(image_store_pb2_grpc.ImageStoreServiceServicer):
         request: store.StoreGeneratedImageRequest,
         context: Context,
     ) -> store.StoreGeneratedImageResponse:
-        metadata = MessageToDict(request.metadata)
-        image = await self._gallery.store_generated(caller(context).user_id, request.key, request.data, metadata)
+        metadata = _metadata(request.metadata)
+        with tempfile.TemporaryFile() as file:
+            await asyncio.to_thread(file.write, request.data)
+            file.flush()
+            image = await self._gallery.store_generated(caller(context).user_id, request.key, file, metadata)
         return store.StoreGeneratedImageResponse(image=self._images.message(image))
 
     async def DeleteGeneratedImage(
@@ -156,3 +180,29 @@ class ImageStoreServicer(image_store_pb2_grpc.ImageStoreServiceServicer):
         """Adds the service to the server."""
         image_store_pb2_grpc.add_ImageStoreServiceServicer_to_server(self, server)
         return (STORE,)
+
+
+def check_type(kind: str) -> None:
+    """Raises InvalidImageType for what a user does not upload."""
+    if kind not in UPLOAD_TYPES:
+        raise InvalidImageType("Invalid image type. Must be: user or outfit")
+
+
+def _metadata(metadata: Struct) -> dict[str, Any]:
+    try:
+        return MessageToDict(metadata)
+    except SerializeToJsonError as error:
+        raise InvalidMetadata("The metadata has a number that JSON cannot say") from error
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    outcome = "failed"
+    try:
+        yield
+        outcome = "stored"
+    except ServiceError as error:
+        outcome = error.reason
+        raise
+    finally:
+        metrics.uploads.add(1, {"outcome": outcome})

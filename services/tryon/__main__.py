@@ -6,6 +6,7 @@ from services.kit import client, database, server, user_data
 from services.kit.identity import ServiceTokens
 from services.kit.rpc import Access
 from services.tryon import servicer
+from services.tryon.checks import Checks
 from services.tryon.engines.processes import LocalProcesses
 from services.tryon.generation import Generation
 from services.tryon.jobs import Jobs
@@ -17,21 +18,23 @@ async def compose(config: Settings, url: str) -> server.Service:
     """Puts the API's side together."""
     db = database.Database(url, config.database_pool)
     tokens = ServiceTokens("tryon", config.service_private_key.get_secret_value(), config.service_public_keys)
-    media = Media(config.media_address, tokens)
-    billing = Billing(config.billing_address, tokens)
-    jobs = Jobs(db)
+    media = Media(config.media_address, tokens, config.tls)
+    billing = Billing(config.billing_address, tokens, config.tls)
+    jobs = Jobs(db, config.running_per_user)
     checker = LocalProcesses(config.model_dir, workers=1, threads=1)
+    checks = Checks(media, checker, seconds=config.check_seconds, only_ours=config.engines == ["local"])
     generation = Generation(
         db,
         jobs,
         media,
         billing,
-        checker,
+        checks,
+        pre_check=config.pre_check,
         wait_seconds=config.generate_timeout_seconds,
         hold_seconds=config.hold_seconds,
         max_queue=config.max_queue,
     )
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD])
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
 
     async def close() -> None:
         await checker.close()
@@ -44,6 +47,8 @@ async def compose(config: Settings, url: str) -> server.Service:
     return server.Service(
         name="tryon",
         listen=config.listen,
+        health_listen=config.health_listen,
+        tls=config.tls,
         drain_seconds=config.drain_seconds,
         access=Access(internal=user_data.INTERNAL),
         users=client.user_tokens(auth, tokens, config.token_issuer),

@@ -7,7 +7,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import col
 
 from services.kit.database import Database
+from services.kit.failpoints import Step
 from services.tryon.models import EngineDay
+
+_TAKE = Step("budgets.take")
 
 
 def _utc_now() -> datetime:
@@ -33,5 +36,5 @@ class Budgets:
             )
             .returning(col(EngineDay.pictures))
         )
-        async with self._database.transaction() as connection:
+        async with _TAKE, self._database.transaction() as connection:
             return (await connection.execute(counted)).first() is not None

@@ -1,5 +1,7 @@
 """What can go wrong with a try-on, as the caller is told."""
 
+from collections.abc import Sequence
+
 from grpc import StatusCode
 
 from services.kit.errors import InvalidArgument, NotFound, ServiceError
@@ -84,8 +86,13 @@ class GenerationFailed(ServiceError):
 
 
 class InputRefused(InvalidArgument):
-    """An engine says what is wrong with an image; `reason` is the engine's. No credit was spent."""
+    """What is wrong with an image; `reason` is the engine's. No credit was spent.
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+    The metadata says which image it is and where in it: left, top, right, bottom, each 0 to 1.
+    """
+
+    def __init__(self, reason: str, message: str, field: str = "", box: Sequence[float] | None = None) -> None:
+        place = {"box": ",".join(f"{edge:.4g}" for edge in box)} if box else {}
+        super().__init__(message, **({"field": field} if field else {}), **place)
         self.reason = reason
+        self.field = field

@@ -1,5 +1,6 @@
 """Asking for a try-on: check the images, set a credit aside, hand the work to a worker, wait for the picture."""
 
+import logging
 from dataclasses import asdict, dataclass
 
 from sqlmodel import col
@@ -7,9 +8,11 @@ from sqlmodel import col
 from services.kit import tasks
 from services.kit.database import Database
 from services.kit.errors import ServiceError
+from services.kit.failpoints import Step
 from services.kit.ids import new_id
+from services.tryon import line
+from services.tryon.checks import Checks
 from services.tryon.engines.base import EngineFailed, InputProblem, Options
-from services.tryon.engines.processes import LocalProcesses
 from services.tryon.errors import (
     GenerationFailed,
     IdempotencyKeyReused,
@@ -22,13 +25,20 @@ from services.tryon.errors import (
     NotAUserPhoto,
     TooBusy,
 )
-from services.tryon.jobs import FINISHED, JobRow, Jobs, new_job
+from services.tryon.jobs import FIELDS, FINISHED, JobRow, Jobs, new_job
 from services.tryon.models import Job
 from services.tryon.peers import Billing, HoldLost, Media, StoredImage
 from services.tryon.release import CANCELED, release
-from services.tryon.saga import COST, WORK_TASK
 
+log = logging.getLogger(__name__)
+
+COST = 1
+"""Credits a try-on costs."""
 MAX_KEY_CHARACTERS = 255
+
+_FIND, _HOLD, _HELD, _GIVE_UP, _CANCEL, _GIVE_BACK, _SHOW = (
+    Step(f"generation.{name}") for name in ("find", "hold", "held", "give_up", "cancel", "give_back", "show")
+)
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,9 @@ class Generation:
         jobs: Jobs,
         media: Media,
         billing: Billing,
-        checker: LocalProcesses,
+        checks: Checks,
         *,
+        pre_check: bool = True,
         wait_seconds: float,
         hold_seconds: int,
         max_queue: int,
@@ -60,7 +71,8 @@ class Generation:
         self._jobs = jobs
         self._media = media
         self._billing = billing
-        self._checker = checker
+        self._checks = checks
+        self._pre_check = pre_check
         self._wait_seconds = wait_seconds
         self._hold_seconds = hold_seconds
         self._max_queue = max_queue
@@ -68,7 +80,7 @@ class Generation:
     async def start(self, user_id: str, request: Request) -> JobRow:
         """Begins a job with its credit set aside. The same idempotency key gives the same job.
 
-        Raises ImagesNotFound, NotAUserPhoto, NotAnOutfit, InsufficientCredits, InvalidIdempotencyKey,
+        Raises ImagesNotFound, NotAUserPhoto, NotAnOutfit, InputRefused, InsufficientCredits, InvalidIdempotencyKey,
         IdempotencyKeyReused, TooBusy, GenerationFailed.
         """
         key = request.idempotency_key
@@ -77,14 +89,15 @@ class Generation:
         if key and (known := await self._jobs.by_key(user_id, key)):
             return await self._again(known, request)
         await self._check_types(user_id, request)
-        waiting, own = await self._jobs.load(user_id)
-        if waiting >= self._max_queue:
+        if await self._jobs.unfinished() >= self._max_queue:
             raise TooBusy("We are very busy right now. Please try again in a moment.")
+        if self._pre_check:
+            await self._look_first(user_id, request)
         values = new_job(
             user_id, new_id(), key, request.person_image_id, request.outfit_image_id, asdict(request.options)
         )
         job, new = await self._jobs.add(values)
-        return await self._begin(job, own) if new else await self._again(job, request)
+        return await self._begin(job) if new else await self._again(job, request)
 
     async def generate(self, user_id: str, request: Request) -> JobRow:
         """Begins a job and waits for it; a job that is not finished in time goes on and is returned as it is.
@@ -103,7 +116,7 @@ class Generation:
         job = await self._jobs.get(user_id, job_id)
         if job.error_reason == CANCELED:
             return job
-        async with self._database.transaction() as connection:
+        async with _CANCEL, self._database.transaction() as connection:
             # The new attempt takes the job out of its worker's hands.
             stopped = await self._jobs.change(
                 connection,
@@ -116,27 +129,41 @@ class Generation:
             )
             if stopped is None:
                 raise JobAlreadyFinished("The try-on is already finished")
-            await tasks.enqueue(connection, WORK_TASK, _payload(stopped), priority=1)
+            await tasks.enqueue(connection, line.WORK_TASK, line.payload(stopped), priority=1)
         # At once, and not when a worker is free; the task is for the case that this does not come through.
         return await release(self._jobs, self._media, self._billing, stopped) or await self._jobs.get(user_id, job_id)
 
     async def images(self, user_id: str, jobs: list[JobRow]) -> dict[str, StoredImage]:
         """The results of the jobs that have one, by image id."""
         ids = [job.image_id for job in jobs if job.image_id and job.state == "succeeded"]
-        return await self._media.find(user_id, ids) if ids else {}
+        if not ids:
+            return {}
+        async with _SHOW:
+            return await self._media.find(user_id, ids)
 
     async def check(self, user_id: str, person_id: str, outfit_id: str) -> list[InputProblem]:
         """What would keep a picture from being made of one or both images. Raises ImagesNotFound, GenerationFailed."""
-        person = await self._media.read(user_id, person_id) if person_id else None
-        garment = await self._media.read(user_id, outfit_id) if outfit_id else None
         try:
-            return await self._checker.check(person, garment)
+            return await self._checks.problems(user_id, person_id, outfit_id)
         except EngineFailed as error:
             raise GenerationFailed(GenerationFailed.SENTENCE) from error
 
+    async def _look_first(self, user_id: str, request: Request) -> None:
+        """Refuses images of which no picture can be made. Raises InputRefused."""
+        images = {"person": request.person_image_id, "garment": request.outfit_image_id}
+        try:
+            found = await self._checks.of_own(user_id, images)
+        except EngineFailed as error:
+            # The engine looks at them as well; a check that is not to be had keeps nobody from trying.
+            log.warning("the images were not checked", extra={"error": repr(error)})
+            return
+        for problem in found:
+            raise InputRefused(problem.reason, problem.message, FIELDS[problem.which], problem.box)
+
     async def _check_types(self, user_id: str, request: Request) -> None:
         ids = (request.person_image_id, request.outfit_image_id)
-        found = await self._media.find(user_id, ids)
+        async with _FIND:
+            found = await self._media.find(user_id, ids)
         if any(image_id not in found for image_id in ids):
             raise ImagesNotFound("One or both images not found")
         if found[request.person_image_id].type != "user":
@@ -144,17 +171,18 @@ class Generation:
         if found[request.outfit_image_id].type != "outfit":
             raise NotAnOutfit("Second image must be an outfit")
 
-    async def _begin(self, job: JobRow, others: int) -> JobRow:
+    async def _begin(self, job: JobRow) -> JobRow:
         """Sets the credit aside and enqueues the work. A crash in between leaves a `created` row for the sweep."""
         try:
-            await self._billing.hold(job.user_id, job.id, COST, self._hold_seconds)
+            async with _HOLD:
+                await self._billing.hold(job.user_id, job.id, COST, self._hold_seconds)
         except InsufficientCredits:
             # Nothing has happened, so the same key may be tried again with credits.
             await self._jobs.forget(job.id)
             raise
         except (ServiceError, HoldLost) as error:
             # It may have been set aside all the same: the worker's release makes sure that it is not.
-            async with self._database.transaction() as connection:
+            async with _GIVE_UP, self._database.transaction() as connection:
                 await self._jobs.change(
                     connection,
                     job.id,
@@ -163,13 +191,9 @@ class Generation:
                     error_reason=GenerationFailed.reason,
                     error_message=GenerationFailed.SENTENCE,
                 )
-                await tasks.enqueue(connection, WORK_TASK, _payload(job))
+                await tasks.enqueue(connection, line.WORK_TASK, line.payload(job))
             raise GenerationFailed(GenerationFailed.SENTENCE) from error
-        async with self._database.transaction() as connection:
-            held = await self._jobs.change(connection, job.id, col(Job.state) == "created", state="held")
-            if held:
-                # A user's second job comes after everybody's first: a hundred of one hold up nobody else's.
-                await tasks.enqueue(connection, WORK_TASK, _payload(job), priority=-others)
+        held = await self._jobs.change_now(_HELD, job.id, col(Job.state) == "created", state="held")
         return held or await self._left(job)
 
     async def _again(self, job: JobRow, request: Request) -> JobRow:
@@ -178,15 +202,13 @@ class Generation:
         asked = (request.person_image_id, request.outfit_image_id, asdict(request.options))
         if asked != (job.person_image_id, job.outfit_image_id, job.options):
             raise IdempotencyKeyReused("This Idempotency-Key was used for another request")
-        if job.state != "created":
-            return job
-        _, own = await self._jobs.load(job.user_id)
-        return await self._begin(job, own - 1)
+        return await self._begin(job) if job.state == "created" else job
 
     async def _left(self, job: JobRow) -> JobRow:
         """A job as others have left it while its credit was set aside; when it is gone, the credit goes back."""
         if await self._jobs.state_of(job.id) is None:
-            await self._billing.release(job.user_id, job.id)
+            async with _GIVE_BACK:
+                await self._billing.release(job.user_id, job.id)
         return await self._jobs.get(job.user_id, job.id)
 
 
@@ -194,8 +216,4 @@ def failure(job: JobRow) -> ServiceError:
     """What a failed job tells whoever waits for it."""
     if job.error_reason == GenerationFailed.reason:
         return GenerationFailed(GenerationFailed.SENTENCE)
-    return InputRefused(str(job.error_reason), str(job.error_message))
-
-
-def _payload(job: JobRow) -> tasks.Payload:
-    return {"job_id": job.id, "user_id": job.user_id}
+    return InputRefused(str(job.error_reason), str(job.error_message), job.error_field or "", job.error_box)

@@ -4,9 +4,10 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, select, text, update
@@ -15,32 +16,47 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from services.kit.database import Database
+from services.kit.failpoints import Step
+from services.tryon import line
 from services.tryon.errors import InvalidPageToken, JobNotFound
+from services.tryon.metrics import QueueState
 from services.tryon.models import Job
 
+log = logging.getLogger(__name__)
+
 CHANNEL = "job_changed"
+FIELDS = {"person": "personImageId", "garment": "outfitImageId"}
+"""The request's fields, by what engines call their images."""
 FINISHED = ("succeeded", "failed", "canceled")
 
 JobRow = Row[Job]
+
+_ADD, _FORGET, _FORGET_USER, _PRUNE, _MEND = (
+    Step(f"jobs.{name}") for name in ("add", "forget", "forget_user", "prune", "mend")
+)
+_PRUNED_AT_ONCE = 1000
+_NOTIFY = text("SELECT pg_notify(:channel, id) FROM unnest(CAST(:ids AS text[])) AS id")
 
 
 class Jobs:
     """Reads and changes jobs, and waits for changes that any process makes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, running_per_user: int = 2) -> None:
+        """`running_per_user` is how many jobs of one user are in line or worked on at a time."""
         self._database = database
+        self._running_per_user = running_per_user
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
 
     async def add(self, values: dict[str, Any]) -> tuple[JobRow, bool]:
         """Adds a job, or finds the one with the same idempotency key; tells whether it is new."""
         statement = upsert(Job).values(values).on_conflict_do_nothing().returning(Job)
-        async with self._database.transaction() as connection:
-            if row := (await connection.execute(statement)).first():
-                return row, True
-            same = select(Job).where(
-                col(Job.user_id) == values["user_id"], col(Job.idempotency_key) == values["idempotency_key"]
-            )
-            return (await connection.execute(same)).one(), False
+        while True:
+            async with _ADD, self._database.transaction() as connection:
+                if row := (await connection.execute(statement)).first():
+                    return row, True
+            # Between these two the other one may be forgotten: then there is room again.
+            if known := await self.by_key(values["user_id"], values["idempotency_key"]):
+                return known, False
 
     async def by_key(self, user_id: str, key: str) -> JobRow | None:
         """The user's job with that idempotency key."""
@@ -87,42 +103,77 @@ class Jobs:
     async def change(
         self, connection: AsyncConnection, job_id: str, where: ColumnElement[bool], **values: Any
     ) -> JobRow | None:
-        """Changes a job that meets the condition and announces it with the commit; None when it does not meet it."""
+        """Changes a job that meets the condition and announces it with the commit; None when it does not meet it.
+
+        A change by which the job comes to the line, or leaves it, moves its user's next one up.
+        """
         values["version"] = col(Job.version) + 1
         statement = update(Job).where(col(Job.id) == job_id, where).values(values).returning(Job)
         row = (await connection.execute(statement)).first()
         if row is not None:
-            await connection.execute(text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": job_id})
+            if values.get("state") in line.MOVES:
+                await line.move_up(connection, row.user_id, self._running_per_user)
+            await _announce(connection, [job_id])
         return row
 
-    async def change_now(self, job_id: str, where: ColumnElement[bool], **values: Any) -> JobRow | None:
-        """As `change`, in a transaction of its own."""
-        async with self._database.transaction() as connection:
+    async def change_now(self, step: Step, job_id: str, where: ColumnElement[bool], **values: Any) -> JobRow | None:
+        """As `change`, in a transaction of its own, which is that step."""
+        async with step, self._database.transaction() as connection:
             return await self.change(connection, job_id, where, **values)
 
     async def forget(self, job_id: str) -> None:
         """Deletes a job that was never begun, so that its idempotency key can be used again."""
-        async with self._database.transaction() as connection:
-            await connection.execute(delete(Job).where(col(Job.id) == job_id, col(Job.state) == "created"))
+        await self._delete(_FORGET, col(Job.id) == job_id, col(Job.state) == "created")
 
     async def forget_user(self, user_id: str) -> None:
-        """Deletes all jobs of a user; workers that are at one find it gone."""
-        async with self._database.transaction() as connection:
-            await connection.execute(delete(Job).where(col(Job.user_id) == user_id))
+        """Deletes all jobs of a user; workers that are at one, and whoever waits for one, find it gone."""
+        await self._delete(_FORGET_USER, col(Job.user_id) == user_id)
 
-    async def load(self, user_id: str) -> tuple[int, int]:
-        """How many jobs are not finished, of all users and of this one."""
-        mine = func.count().filter(col(Job.user_id) == user_id)
-        statement = select(func.count(), mine).where(col(Job.state).not_in(FINISHED))
+    async def prune(self, keep: timedelta) -> None:
+        """Deletes the rows of jobs that finished longer ago than that. Their pictures stay."""
+        old = col(Job.finished_at) < datetime.now(UTC) - keep
+        some = select(col(Job.id)).where(old).order_by(col(Job.finished_at)).limit(_PRUNED_AT_ONCE)
+        while await self._delete(_PRUNE, col(Job.id).in_(some.scalar_subquery()), old) == _PRUNED_AT_ONCE:
+            pass
+
+    async def mend(self) -> None:
+        """Moves up jobs whose turn was missed. None should be: this is for what nobody has thought of."""
         async with self._database.read() as connection:
-            everybody, own = (await connection.execute(statement)).one()
-        return everybody, own
+            users = await line.left_behind(connection, self._running_per_user)
+        for user_id in users:
+            log.warning("a job had been left behind", extra={"user_id": user_id})
+            async with _MEND, self._database.transaction() as connection:
+                await line.move_up(connection, user_id, self._running_per_user)
 
-    async def position(self, job: JobRow) -> int:
-        """How many jobs were begun before this one and wait as it does."""
-        statement = select(func.count()).where(col(Job.state).in_(("created", "held")), col(Job.id) < job.id)
+    async def _delete(self, step: Step, *where: ColumnElement[bool]) -> int:
+        """Deletes jobs and wakes those who wait for them; how many there were."""
+        async with step, self._database.transaction() as connection:
+            gone = list((await connection.execute(delete(Job).where(*where).returning(col(Job.id)))).scalars())
+            await _announce(connection, gone)
+            return len(gone)
+
+    async def unfinished(self) -> int:
+        """How many jobs are not finished."""
+        statement = select(func.count()).select_from(Job).where(col(Job.state).not_in(FINISHED))
         async with self._database.read() as connection:
             return (await connection.execute(statement)).scalar_one()
+
+    async def queue_state(self) -> QueueState:
+        """How many jobs wait and are worked on, and for how long the first of them has waited."""
+        waiting = col(Job.state).in_(("created", "held"))
+        statement = select(
+            func.count().filter(waiting),
+            func.count().filter(col(Job.state).in_(("running", "stored"))),
+            func.extract("epoch", func.now() - func.min(col(Job.created_at)).filter(waiting)),
+        ).where(col(Job.state).not_in(FINISHED))
+        async with self._database.read() as connection:
+            count, running, oldest = (await connection.execute(statement)).one()
+        return QueueState(count, running, float(oldest or 0))
+
+    async def position(self, job: JobRow) -> int:
+        """How many jobs that wait as it does come before it."""
+        async with self._database.read() as connection:
+            return await line.position(connection, job.id)
 
     async def changes(self, user_id: str, job_id: str, every_seconds: float) -> AsyncIterator[JobRow]:
         """The job now, after each change and at least as often as told, until it is finished. Raises JobNotFound."""
@@ -164,6 +215,11 @@ class Jobs:
         waiting = self._waiting.get(job_id, set()) if job_id else set().union(*self._waiting.values())
         for changed in waiting:
             changed.set()
+
+
+async def _announce(connection: AsyncConnection, job_ids: list[str]) -> None:
+    if job_ids:
+        await connection.execute(_NOTIFY, {"channel": CHANNEL, "ids": job_ids})
 
 
 def new_job(user_id: str, job_id: str, key: str, person: str, outfit: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import TIMESTAMP, UniqueConstraint
+from sqlalchemy import TIMESTAMP, BigInteger, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -39,10 +39,19 @@ class Job(SQLModel, table=True):
     provider_engine: str = ""
     """The engine whose provider has a run for this job, and the run's id there: what a restart waits for."""
     provider_job_id: str = ""
+    turn: int | None = Field(default=None, sa_type=BigInteger)
+    """Its place in line, once it stands there: of the same round the lowest is next."""
+    round: int = 0
+    """How many of its user's jobs stood in line or were worked on when it came to the line."""
     image_id: str | None = None
+    score: float | None = None
+    """The engine's own judgement of the picture, 0 to 1, if it has one."""
     credits_remaining: int | None = None
     error_reason: str | None = None
     error_message: str | None = None
+    error_field: str | None = None
+    """The request's field whose image was refused, and where in it: left, top, right, bottom, each 0 to 1."""
+    error_box: list[float] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     created_at: datetime = Field(sa_type=TIME)
     finished_at: datetime | None = Field(default=None, sa_type=TIME)
 

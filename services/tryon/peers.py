@@ -13,6 +13,7 @@ from google.protobuf.struct_pb2 import Struct
 from services.kit.client import Peer, PeerError, open_channel
 from services.kit.errors import NotFound
 from services.kit.identity import ServiceTokens
+from services.kit.tls import Tls
 from services.tryon.errors import ImagesNotFound, InsufficientCredits
 
 # The id is the caller's, so each of these is safe to repeat.
@@ -40,8 +41,8 @@ class StoredImage:
 class Media:
     """Reads sources and stores results."""
 
-    def __init__(self, address: str, tokens: ServiceTokens) -> None:
-        self._channel: grpc.aio.Channel = open_channel(address, _MEDIA_METHODS)
+    def __init__(self, address: str, tokens: ServiceTokens, tls: Tls | None = None) -> None:
+        self._channel: grpc.aio.Channel = open_channel(address, _MEDIA_METHODS, tls)
         self._peer = Peer("media", tokens, timeout=10)
         self._stub = image_store_pb2_grpc.ImageStoreServiceStub(self._channel)
 
@@ -83,8 +84,8 @@ class Media:
 class Billing:
     """Sets credits aside, spends them, gives them back."""
 
-    def __init__(self, address: str, tokens: ServiceTokens) -> None:
-        self._channel: grpc.aio.Channel = open_channel(address, _LEDGER_METHODS)
+    def __init__(self, address: str, tokens: ServiceTokens, tls: Tls | None = None) -> None:
+        self._channel: grpc.aio.Channel = open_channel(address, _LEDGER_METHODS, tls)
         self._peer = Peer("billing", tokens)
         self._stub = ledger_pb2_grpc.LedgerServiceStub(self._channel)
 

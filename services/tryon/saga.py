@@ -16,10 +16,12 @@ from sqlmodel import col
 from services.kit import tasks
 from services.kit.client import PeerError
 from services.kit.database import Database
+from services.kit.failpoints import Step
+from services.tryon import line
 from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress, ProviderRun
 from services.tryon.engines.chain import EngineChain
 from services.tryon.errors import GenerationFailed, ImagesNotFound
-from services.tryon.jobs import JobRow, Jobs
+from services.tryon.jobs import FIELDS, JobRow, Jobs
 from services.tryon.models import Job
 from services.tryon.peers import Billing, HoldLost, Media
 from services.tryon.release import release
@@ -28,11 +30,24 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-COST = 1
-"""Credits a try-on costs."""
-WORK_TASK = "tryon"
-"""Brings a job to its end. Payload: job_id, user_id."""
-
+_TAKE, _RUNNING, _READ, _GENERATE, _PROGRESS, _REMEMBER, _STORING, _STORE, _STORED, _CAPTURE, _SUCCEEDED, _FAIL = (
+    Step(f"saga.{name}")
+    for name in (
+        "take",
+        "running",
+        "read",
+        "generate",
+        "progress",
+        "remember",
+        "storing",
+        "store",
+        "stored",
+        "capture",
+        "succeeded",
+        "fail",
+    )
+)
+_SWEEP, _CLEAR_UP, _GIVE_BACK = (Step(f"saga.{name}") for name in ("sweep", "clear_up", "give_back"))
 _OPEN = ("held", "running", "stored", "releasing")
 # Longer than a request takes to set a credit aside, all its retries included.
 _ABANDONED_AFTER = timedelta(seconds=60)
@@ -53,17 +68,20 @@ class Saga:
         billing: Billing,
         engines: EngineChain,
         max_attempts: int,
+        keep: timedelta = timedelta(days=90),
     ) -> None:
+        """`keep` is how long the rows of finished jobs stay."""
         self._database = database
         self._jobs = jobs
         self._media = media
         self._billing = billing
         self._engines = engines
         self._max_attempts = max_attempts
+        self._keep = keep
 
     async def run(self, job_id: str, user_id: str) -> None:
         """Brings a job to its end from wherever it is. Raises when something it needs does not answer."""
-        job = await self._jobs.change_now(job_id, col(Job.state).in_(_OPEN), attempt=col(Job.attempt) + 1)
+        job = await self._jobs.change_now(_TAKE, job_id, col(Job.state).in_(_OPEN), attempt=col(Job.attempt) + 1)
         if job is None:
             await self._clear_up_after(job_id, user_id)
             return
@@ -80,13 +98,14 @@ class Saga:
 
     async def sweep(self) -> None:
         """Ends jobs whose request died before their credit was set aside: nobody waits for them."""
-        old = select(col(Job.id), col(Job.user_id)).where(
+        await self._jobs.mend()
+        old = select(col(Job.id)).where(
             col(Job.state) == "created", col(Job.created_at) < datetime.now(UTC) - _ABANDONED_AFTER
         )
         async with self._database.read() as connection:
-            rows = (await connection.execute(old)).all()
-        for job_id, user_id in rows:
-            async with self._database.transaction() as connection:
+            abandoned = (await connection.execute(old)).scalars().all()
+        for job_id in abandoned:
+            async with _SWEEP, self._database.transaction() as connection:
                 changed = await self._jobs.change(
                     connection,
                     job_id,
@@ -94,18 +113,23 @@ class Saga:
                     **_failed(GenerationFailed.reason, GenerationFailed.SENTENCE),
                 )
                 if changed:
-                    await tasks.enqueue(connection, WORK_TASK, {"job_id": job_id, "user_id": user_id})
+                    await tasks.enqueue(connection, line.WORK_TASK, line.payload(changed))
+
+    async def prune(self) -> None:
+        """Forgets jobs that finished long ago."""
+        await self._jobs.prune(self._keep)
 
     async def _make(self, job: JobRow) -> JobRow:
         """Makes and stores the picture, or turns to releasing."""
         if job.attempt > self._max_attempts:
             return await self._fail(job, GenerationFailed.reason, GenerationFailed.SENTENCE)
-        job = await self._step(job, state="running", stage="preparing", progress=0)
+        job = await self._step(_RUNNING, job, state="running", stage="preparing", progress=0)
         try:
-            person, garment = await asyncio.gather(
-                self._media.read(job.user_id, job.person_image_id),
-                self._media.read(job.user_id, job.outfit_image_id),
-            )
+            async with _READ:
+                person, garment = await asyncio.gather(
+                    self._media.read(job.user_id, job.person_image_id),
+                    self._media.read(job.user_id, job.outfit_image_id),
+                )
             making = self._engines.generate(
                 person,
                 garment,
@@ -114,23 +138,26 @@ class Saga:
                 ProviderRun(job.provider_engine, job.provider_job_id),
                 self._remember(job),
             )
-            engine, result = await self._unless_ended(job.id, making)
+            async with _GENERATE:
+                engine, result = await self._unless_ended(job.id, making)
         except InputProblem as problem:
-            return await self._fail(job, problem.reason, problem.message)
+            place = {"error_field": FIELDS[problem.which], "error_box": problem.box and list(problem.box)}
+            return await self._fail(job, problem.reason, problem.message, **place)
         except ImagesNotFound as error:
             return await self._fail(job, error.reason, "One of the images was deleted before the try-on was made.")
         except EngineFailed:
             log.exception("no picture", extra={"job_id": job.id})
             return await self._fail(job, GenerationFailed.reason, GenerationFailed.SENTENCE)
-        job = await self._step(job, stage="storing", progress=95, engine=engine)
+        job = await self._step(_STORING, job, stage="storing", progress=95, engine=engine, score=result.score)
         metadata: dict[str, Any] = {
             "jobId": job.id,
             "engine": engine,
             "personImageId": job.person_image_id,
             "outfitImageId": job.outfit_image_id,
         }
-        image = await self._media.store(job.user_id, job.id, result.data, metadata)
-        return await self._step(job, state="stored", image_id=image.id)
+        async with _STORE:
+            image = await self._media.store(job.user_id, job.id, result.data, metadata)
+        return await self._step(_STORED, job, state="stored", image_id=image.id)
 
     async def _unless_ended(self, job_id: str, making: Coroutine[Any, Any, T]) -> T:
         """What is being made, unless nobody wants it any more: then its making is stopped. Raises Overtaken."""
@@ -149,11 +176,13 @@ class Saga:
 
     async def _capture(self, job: JobRow) -> JobRow:
         try:
-            credits_left = await self._billing.capture(job.user_id, job.id)
+            async with _CAPTURE:
+                credits_left = await self._billing.capture(job.user_id, job.id)
         except HoldLost:
             log.exception("the credit was gone before it was spent", extra={"job_id": job.id})
             return await self._fail(job, GenerationFailed.reason, GenerationFailed.SENTENCE)
         return await self._step(
+            _SUCCEEDED,
             job,
             state="succeeded",
             stage="done",
@@ -166,22 +195,24 @@ class Saga:
         """When the job was canceled, or its user deleted, its picture may have been stored after the clearing up."""
         state = await self._jobs.state_of(job_id)
         if state in (None, "releasing", "failed", "canceled"):
-            await self._media.delete(user_id, job_id)
+            async with _CLEAR_UP:
+                await self._media.delete(user_id, job_id)
         if state is None:
             try:
-                await self._billing.release(user_id, job_id)
+                async with _GIVE_BACK:
+                    await self._billing.release(user_id, job_id)
             except PeerError as error:
                 # Spent just before the user went.
                 if error.reason != "HOLD_ALREADY_CAPTURED":
                     raise
 
-    async def _fail(self, job: JobRow, reason: str, message: str) -> JobRow:
-        return await self._step(job, **_failed(reason, message))
+    async def _fail(self, job: JobRow, reason: str, message: str, **place: Any) -> JobRow:
+        return await self._step(_FAIL, job, **_failed(reason, message), **place)
 
-    async def _step(self, job: JobRow, **values: Any) -> JobRow:
+    async def _step(self, step: Step, job: JobRow, **values: Any) -> JobRow:
         """Changes the job if this attempt still owns it. Raises Overtaken."""
         changed = await self._jobs.change_now(
-            job.id, and_(col(Job.attempt) == job.attempt, col(Job.state) == job.state), **values
+            step, job.id, and_(col(Job.attempt) == job.attempt, col(Job.state) == job.state), **values
         )
         if changed is None:
             raise Overtaken(job.id)
@@ -197,7 +228,7 @@ class Saga:
             if now - last >= 0.5:
                 last = now
                 owned = and_(col(Job.attempt) == job.attempt, col(Job.state) == "running", col(Job.stage) != "storing")
-                await self._jobs.change_now(job.id, owned, stage=stage, progress=int(done * 90))
+                await self._jobs.change_now(_PROGRESS, job.id, owned, stage=stage, progress=int(done * 90))
 
         return tell
 
@@ -205,7 +236,7 @@ class Saga:
         """Writes down what a restart is to wait for. Raises Overtaken."""
 
         async def remember(run: ProviderRun) -> None:
-            await self._step(job, provider_engine=run.engine, provider_job_id=run.id)
+            await self._step(_REMEMBER, job, provider_engine=run.engine, provider_job_id=run.id)
 
         return remember
 

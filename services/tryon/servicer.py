@@ -15,7 +15,7 @@ from services.kit.identity import caller
 from services.kit.rpc import Context
 from services.tryon.engines.base import Options
 from services.tryon.generation import Generation, Request
-from services.tryon.jobs import JobRow, Jobs
+from services.tryon.jobs import FIELDS, JobRow, Jobs
 from services.tryon.peers import StoredImage
 
 SERVICE = pb.DESCRIPTOR.services_by_name["TryonService"].full_name
@@ -29,7 +29,6 @@ _STATUS = {
     "stored": "running",
     "releasing": "running",
 }
-_FIELDS = {"person": "personImageId", "garment": "outfitImageId"}
 
 
 class TryonServicer(tryon_pb2_grpc.TryonServiceServicer):
@@ -104,7 +103,7 @@ class TryonServicer(tryon_pb2_grpc.TryonServiceServicer):
         return pb.CheckImagesResponse(
             ok=not problems,
             problems=[
-                pb.Problem(field=_FIELDS[item.which], reason=item.reason, message=item.message, box=item.box or ())
+                pb.Problem(field=FIELDS[item.which], reason=item.reason, message=item.message, box=item.box or ())
                 for item in problems
             ],
         )
@@ -157,6 +156,7 @@ def _job(job: JobRow, images: dict[str, StoredImage]) -> pb.Job:
         person_image_id=job.person_image_id,
         outfit_image_id=job.outfit_image_id,
         created_at=_stamp(job.created_at),
+        score=job.score,
     )
     if job.finished_at:
         message.finished_at.CopyFrom(_stamp(job.finished_at))
@@ -164,7 +164,9 @@ def _job(job: JobRow, images: dict[str, StoredImage]) -> pb.Job:
         shown = pb.GeneratedImage(id=image.id, url=image.url, created_at=_stamp(image.created_at))
         message.image.CopyFrom(shown)
     if job.state in ("failed", "canceled"):
-        message.error.CopyFrom(pb.JobError(reason=job.error_reason or "", message=job.error_message or ""))
+        reason, sentence = job.error_reason or "", job.error_message or ""
+        error = pb.JobError(reason=reason, message=sentence, field=job.error_field, box=job.error_box or ())
+        message.error.CopyFrom(error)
     return message
 
 

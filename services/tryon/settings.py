@@ -37,10 +37,39 @@ class Settings(ServiceSettings):
     """How long a request waits for its picture before it is answered 202."""
     max_queue: int = Field(default=500, ge=1)
     """Unfinished jobs beyond which new ones are refused for the moment."""
+    running_per_user: int = Field(default=2, ge=1)
+    """Jobs of one user that are worked on at a time; the others wait."""
+    pre_check: bool = True
+    """Whether images are looked at before a credit is set aside for them."""
+    check_seconds: float = Field(default=8, gt=0)
+    """How long looking at them may take, before the engine is left to find out."""
+    engines: Annotated[list[str], NoDecode] = Field(default=["local"])
+    """The engines to try, in this order, with commas between them. The API's side needs the names only."""
     hold_seconds: int = Field(default=3600, ge=60)
     """How long a job's credit stays set aside, at most."""
     max_attempts: int = Field(default=5, ge=1)
     """How often a job is begun, when workers die over it, before it fails."""
+    keep_jobs_days: int = Field(default=90, ge=1)
+    """How long finished jobs are shown. Their pictures stay until they are deleted."""
+    sweep_schedule: str = "* * * * *"
+    """When jobs are ended whose request died, as cron has it."""
+    prune_schedule: str = "23 * * * *"
+    """When old jobs are deleted."""
+
+    @field_validator("engines", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("engines")
+    @classmethod
+    def _known(cls, names: list[str]) -> list[str]:
+        if not names or len(set(names)) != len(names):
+            raise ValueError("must name at least one engine, and each only once")
+        for name in names:
+            if name not in (*OUTSIDE, "local"):
+                raise ValueError(f"names {name}, which is none of local, {', '.join(OUTSIDE)}")
+        return names
 
 
 class WorkerSettings(Settings):
@@ -49,26 +78,15 @@ class WorkerSettings(Settings):
     # FASHN_API_KEY is the api_key of fashn: only the first underscore after the engine's name parts.
     model_config = SettingsConfigDict(env_nested_delimiter="_", env_nested_max_split=1)
 
-    engines: Annotated[list[str], NoDecode] = Field(default=["local"])
-    """The engines to try, in this order, with commas between them."""
     fashn: FashnSettings = FashnSettings()
     fal: FalSettings = FalSettings()
     replicate: ReplicateSettings = ReplicateSettings()
     vertex: VertexSettings = VertexSettings()
     fashn_vton: FashnVtonSettings = FashnVtonSettings()
 
-    @field_validator("engines", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
-
     @model_validator(mode="after")
     def _usable(self) -> "WorkerSettings":
-        if not self.engines or len(set(self.engines)) != len(self.engines):
-            raise ValueError("ENGINES must name at least one engine, and each only once")
         for name in self.engines:
-            if name not in (*OUTSIDE, "local"):
-                raise ValueError(f"ENGINES names {name}, which is none of local, {', '.join(OUTSIDE)}")
             if name in OUTSIDE:
                 self._check(name)
         return self

@@ -1,6 +1,7 @@
 """The workers of the try-on service: take jobs from the queue and bring them to their end."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 from services.kit import client, database, server, tasks
@@ -9,8 +10,10 @@ from services.kit.rpc import Access
 from services.kit.telemetry import log_context
 from services.tryon.engines.build import build_chain, limits_of
 from services.tryon.jobs import Jobs
+from services.tryon.line import WORK_TASK
+from services.tryon.metrics import QueueGauges
 from services.tryon.peers import Billing, Media
-from services.tryon.saga import WORK_TASK, Saga
+from services.tryon.saga import Saga
 from services.tryon.settings import WorkerSettings
 
 
@@ -18,11 +21,12 @@ async def compose(config: WorkerSettings, url: str) -> server.Service:
     """Puts the worker's side together. Its server answers health checks only."""
     db = database.Database(url, config.database_pool)
     tokens = ServiceTokens("tryon", config.service_private_key.get_secret_value(), config.service_public_keys)
-    media = Media(config.media_address, tokens)
-    billing = Billing(config.billing_address, tokens)
+    media = Media(config.media_address, tokens, config.tls)
+    billing = Billing(config.billing_address, tokens, config.tls)
     engines = build_chain(config, db)
-    jobs = Jobs(db)
-    saga = Saga(db, jobs, media, billing, engines, config.max_attempts)
+    jobs = Jobs(db, config.running_per_user)
+    keep = timedelta(days=config.keep_jobs_days)
+    saga = Saga(db, jobs, media, billing, engines, config.max_attempts, keep)
     # More than the engines make at once: while they are at theirs, the next ones' photos are fetched.
     at_once = sum(limits.concurrency for limits in limits_of(config).values())
     runner = tasks.TaskRunner(url, concurrency=at_once + config.local_workers)
@@ -32,9 +36,10 @@ async def compose(config: WorkerSettings, url: str) -> server.Service:
         await saga.run(payload["job_id"], payload["user_id"])
 
     runner.task(WORK_TASK, work)
-    runner.every("* * * * *", "sweep_jobs", saga.sweep)
+    runner.every(config.sweep_schedule, "sweep_jobs", saga.sweep)
+    runner.every(config.prune_schedule, "prune_jobs", saga.prune)
     warming = asyncio.create_task(engines.prepare())
-    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD])
+    auth = client.open_channel(config.auth_address, [client.JWKS_METHOD], config.tls)
 
     async def close() -> None:
         warming.cancel()
@@ -47,16 +52,18 @@ async def compose(config: WorkerSettings, url: str) -> server.Service:
     return server.Service(
         name="tryon-worker",
         listen=config.listen,
+        health_listen=config.health_listen,
+        tls=config.tls,
         drain_seconds=config.drain_seconds,
         access=Access(),
         users=UserTokens(client.fetch_keys(auth), config.token_issuer),
         tokens=tokens,
         register=lambda _: (),
-        background=(runner.run, jobs.listen),
+        background=(runner.run, jobs.listen, QueueGauges(jobs.queue_state).run),
         ready=db.ready,
         close=close,
     )
 
 
 if __name__ == "__main__":
-    server.main("tryon", WorkerSettings, compose, Path(__file__).parent)
+    server.main("tryon", WorkerSettings, compose, Path(__file__).parent, process="tryon-worker")

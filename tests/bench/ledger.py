@@ -127,11 +127,11 @@ def service(url: str, keys: ServiceKeys) -> Iterator[str]:
         "STRIPE_WEBHOOK_SECRET": "whsec_bench",
         "STRIPE_API_BASE": "http://127.0.0.1:9",
         "PYTHONPATH": os.pathsep.join(sys.path),
-        "LOG_LEVEL": "WARNING",
         "RECONCILE_SCHEDULE": "0 0 1 1 *",
         "AUDIT_SCHEDULE": "0 0 1 1 *",
     }
-    with subprocess.Popen([sys.executable, "-m", "services.billing"], cwd=ROOT, env=os.environ | settings) as process:
+    command = [sys.executable, "-m", "services.billing"]
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=subprocess.DEVNULL) as process:
         try:
             yield address
         finally:

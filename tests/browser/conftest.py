@@ -11,6 +11,7 @@ from playwright.async_api import Browser, async_playwright, expect
 from sandbox.stack import Stack, free_ports
 from services.kit import embedded
 from tests.browser.chromium import ARGUMENTS, executable
+from tests.browser.inbox import Inbox
 from tests.browser.person import Person
 from tests.e2e.conftest import SETTINGS
 from tests.e2e.conftest import expired as expired
@@ -48,6 +49,12 @@ async def chromium() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=executable(), args=list(ARGUMENTS))
         yield browser
         await browser.close()
+
+
+@pytest.fixture
+def inbox(stack: Stack) -> Inbox:
+    """Everybody's mails."""
+    return Inbox(f"http://127.0.0.1:{stack.ports['mail']}")
 
 
 Visit = Callable[..., Awaitable[Person]]

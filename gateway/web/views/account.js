@@ -8,8 +8,8 @@ import { sessions } from "./sessions.js";
 
 /** @returns {{title: string, element: HTMLElement}} */
 export function account() {
-  const element = h("div", { class: "page narrow" }, h("h1", {}, "Account"), profile(), password(), sessions(), leaving());
-  return { title: "Account", element };
+  const parts = [profile(), confirmation(), password(), sessions(), leaving()];
+  return { title: "Account", element: h("div", { class: "page narrow" }, h("h1", {}, "Account"), parts) };
 }
 
 function profile() {
@@ -31,6 +31,16 @@ function profile() {
     current.hidden = !changed;
   });
   return form;
+}
+
+/** For who has lost the mail with the link. */
+function confirmation() {
+  const alert = alertBox();
+  const again = h("button", { type: "button", class: "quiet" }, "Mail the link that confirms my address again");
+  again.addEventListener("click", () =>
+    doing(again, alert, async () => note((await api("POST", "/api/auth/email/resend", {})).message)),
+  );
+  return h("div", {}, again, alert.element);
 }
 
 function password() {

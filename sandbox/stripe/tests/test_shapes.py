@@ -28,6 +28,9 @@ async def test_no_required_field_is_null(stack: Stack) -> None:
     refund = await client.refunds.create_async({"charge": charge.id, "amount": 1})
     dispute = await stack.control("dispute", charge=charge.id)
     clock = await client.test_helpers.test_clocks.create_async({"frozen_time": 1})
+    configuration = await client.billing_portal.configurations.create_async(
+        {"features": {"invoice_history": {"enabled": True}}}
+    )
     portal = await client.billing_portal.sessions.create_async({"customer": str(subscription.customer)})
     invoice: Any = await client.invoices.retrieve_async(str(subscription.latest_invoice), {"expand": ["payments"]})
     found: list[Any] = [
@@ -41,6 +44,7 @@ async def test_no_required_field_is_null(stack: Stack) -> None:
         charge,
         refund,
         clock,
+        configuration,
         portal,
         await client.disputes.retrieve_async(dispute["id"]),
         await client.checkout.sessions.retrieve_async(session.id),

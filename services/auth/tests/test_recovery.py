@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from services.auth.accounts import Accounts, ProfileChange
 from services.auth.errors import EmailInUse, InvalidCredentials, InvalidLink, InvalidPassword
@@ -15,6 +16,7 @@ from services.auth.recovery import FORGOT_TASK, Recovery
 from services.auth.sessions import Sessions
 from services.auth.tests.people import PASSWORD, PHONE, People, Person, make_links, new_email, unthrottled
 from services.kit.database import Database
+from services.kit.errors import Unauthenticated
 
 NEW = "another horse battery"
 
@@ -150,3 +152,50 @@ async def test_the_database_holds_no_token(people: People, person: Person) -> No
     token = await people.mailed(person.account.id, "verify")
     kept = await people.rows("SELECT * FROM mail_tokens")
     assert token not in str(kept) + str(await queued(people, LINK_TASK))
+
+
+async def test_a_link_that_got_lost_is_mailed_again(
+    recovery: Recovery, people: People, person: Person, database: Database
+) -> None:
+    first = await people.mailed(person.account.id, "verify")
+    await recovery.resend(*person.ids)
+    assert await people.mailed(person.account.id, "verify") == first, "not within the same minute"
+    await a_minute_passes(database, person)
+    await recovery.resend(*person.ids)
+    second = await people.mailed(person.account.id, "verify")
+    with pytest.raises(InvalidLink):
+        await recovery.verify(first, PHONE)
+    await recovery.verify(second, PHONE)
+
+
+async def test_who_changes_their_address_is_mailed_that_link_again(
+    recovery: Recovery, accounts: Accounts, people: People, person: Person, database: Database
+) -> None:
+    address = new_email()
+    await accounts.update(*person.ids, ProfileChange(email=address, current_password=PASSWORD), PHONE)
+    await a_minute_passes(database, person)
+    await recovery.resend(*person.ids)
+    await recovery.verify(await people.mailed(person.account.id, "change"), PHONE)
+    assert (await accounts.profile(*person.ids)).email == address
+
+
+async def test_who_has_nothing_to_confirm_is_mailed_nothing(recovery: Recovery, people: People, person: Person) -> None:
+    await recovery.verify(await people.mailed(person.account.id, "verify"), PHONE)
+    before = len(await queued(people, LINK_TASK))
+    await recovery.resend(*person.ids)
+    assert len(await queued(people, LINK_TASK)) == before
+
+
+async def test_a_session_that_has_ended_has_nothing_mailed(
+    recovery: Recovery, sessions: Sessions, person: Person
+) -> None:
+    await sessions.end(person.credentials.session_id)
+    with pytest.raises(Unauthenticated):
+        await recovery.resend(*person.ids)
+
+
+async def a_minute_passes(database: Database, person: Person) -> None:
+    """Makes the mails of somebody older."""
+    async with database.transaction() as connection:
+        statement = text("UPDATE mail_tokens SET created_at = created_at - interval '61 s' WHERE user_id = :id")
+        await connection.execute(statement, {"id": person.account.id})

@@ -9,7 +9,8 @@ from sqlmodel import col
 from services.billing.checkout import Checkouts
 from services.billing.ledger import Ledger
 from services.billing.models import Checkout, StripeEvent
-from services.billing.payments import PaymentPage, Payments
+from services.billing.payments import Payments
+from services.billing.sales import PaymentPage
 from services.billing.tests.stripe_sandbox import Delivery, StripeSandbox
 from services.billing.webhooks import Webhooks
 from services.kit.database import Database

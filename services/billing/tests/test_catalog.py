@@ -10,7 +10,7 @@ from services.billing.catalog import Package, Plan
 
 def test_the_catalog_is_the_contracts() -> None:
     goods = catalog.load()
-    assert goods.currency == "usd"
+    assert (goods.currency, goods.proration) == ("usd", "always_invoice")
     assert goods.plans == {
         "free": Plan("Free", 5, 0),
         "basic": Plan("Basic", 50, 999),
@@ -25,10 +25,15 @@ def test_signing_up_grants_what_the_free_plan_has() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['currency = "usd"', 'currency = "usd"\n[plans.free]\nname = "Free"\n[packages]', "[plans]\n[packages]"],
+    [
+        'currency = "usd"',
+        'currency = "usd"\nproration = "none"\n[plans.free]\nname = "Free"\n[packages]',
+        "[plans]\n[packages]",
+        'proration = "half"',
+    ],
 )
 def test_what_is_no_catalog_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "catalog.toml"
     path.write_text(text)
-    with pytest.raises((KeyError, TypeError)):
+    with pytest.raises((KeyError, TypeError, ValueError)):
         catalog.load(path)

@@ -86,3 +86,30 @@ async def test_one_refused_call_refuses_no_other_of_its_batch(ledger: Ledger) ->
 
     outcomes = await asyncio.gather(*(hold(user) for user in [rich, poor] * 8))
     assert outcomes == [True, False] * 8
+
+
+async def test_who_waits_for_an_account_that_somebody_else_has_keeps_nobody_else_waiting(
+    ledger: Ledger, database: Database
+) -> None:
+    taken, free = new_id(), new_id()
+    for user in (taken, free):
+        await ledger.standing(user)
+    async with asyncio.timeout(60):
+        async with ledger.locked(taken):
+            stuck = asyncio.create_task(ledger.hold(taken, new_id(), 1, MINUTE))
+            await asyncio.sleep(0)
+            assert await asyncio.gather(*(ledger.hold(free, new_id(), 1, MINUTE) for _ in range(3))) == [4, 3, 2]
+            assert not stuck.done()
+        assert await stuck == 4
+
+
+async def test_a_call_whose_caller_has_gone_away_is_not_made(ledger: Ledger, user: str) -> None:
+    await ledger.standing(user)
+    async with ledger.locked(user):
+        first = asyncio.create_task(ledger.hold(user, new_id(), 1, MINUTE))
+        await asyncio.sleep(0)
+        gone = asyncio.create_task(ledger.hold(user, new_id(), 2, MINUTE))
+        await asyncio.sleep(0)
+        gone.cancel()
+    assert await first == 4
+    assert (await ledger.standing(user)).held == 1

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 import services.auth
-from services.kit.database import Database, UnstorableText, connect, migrate
+from services.kit.database import Database, DatabaseAway, UnstorableText, connect, migrate
 from services.kit.ids import new_id
 from services.kit.tests.waiting import eventually
 
@@ -119,5 +119,16 @@ async def test_a_listener_that_loses_its_connection_makes_another(database: Data
 async def test_a_database_that_does_not_answer_is_not_ready(database: Database, tmp_path: Path) -> None:
     await database.ready()
     nowhere = Database(f"postgresql://kit@/kit?host={tmp_path}")
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(DatabaseAway):
         await nowhere.ready()
+
+
+async def test_a_url_may_say_how_the_connection_is_to_be_secured(database_url: Callable[[str], str]) -> None:
+    url = database_url("kit_secured") + "&sslmode=prefer&application_name=secured"
+    db = Database(url, pool=1)
+    await db.ready()
+    async with db.read() as connection:
+        assert (await connection.execute(text("SHOW application_name"))).scalar() == "secured"
+        assert (await connection.execute(text("SHOW statement_timeout"))).scalar() == "10s"
+    await db.close()
+    await migrate(url, MIGRATIONS)

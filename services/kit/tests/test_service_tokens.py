@@ -12,6 +12,7 @@ from services.kit.errors import Unavailable
 from services.kit.identity import (
     SERVICE_TYPE,
     Caller,
+    Kept,
     ServiceTokens,
     decode_key,
     encode_key,
@@ -21,6 +22,7 @@ from services.kit.identity import (
     tokens_in,
 )
 from services.kit.tests.credentials import Issuer, ServiceKeys, new_key
+from services.kit.tests.waiting import eventually
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +76,34 @@ def test_a_service_token_that_is_not_good_names_nobody(keys: ServiceKeys, bad: C
 
 def test_a_hand_made_token_would_be_good_if_nothing_were_wrong_with_it(keys: ServiceKeys) -> None:
     assert keys.of("billing").verify(made(keys)) == Caller(user_id="ann", service="tryon")
+
+
+async def test_a_token_that_was_good_is_good_no_more_when_its_time_is_over(keys: ServiceKeys) -> None:
+    ours, token = keys.of("billing"), made(keys, exp=int(time.time()) - 3)  # clocks may differ by five seconds
+    assert ours.verify(token) == Caller(user_id="ann", service="tryon")
+
+    async def over() -> bool:
+        return ours.verify(token) is None
+
+    await eventually(over, "the end of the token")
+
+
+def test_a_token_is_signed_once_for_several_calls_and_never_for_another_user_or_service(keys: ServiceKeys) -> None:
+    tryon = keys.of("tryon")
+    calls = [("billing", "ann"), ("billing", "bob"), ("media", "ann"), ("billing", "ann")]
+    tokens = [tryon.sign(*call) for call in calls]
+    assert tokens[0] == tokens[3]
+    for (audience, user), token in zip(calls, tokens, strict=True):
+        assert keys.of(audience).verify(token) == Caller(user_id=user, service="tryon")
+    assert keys.of("billing").verify(tokens[2]) is None
+
+
+def test_what_is_kept_has_a_bound_and_an_end() -> None:
+    kept: Kept[int, int] = Kept(bound=2)
+    for number in (1, 2, 1, 3):
+        kept.put(number, number, time.time() + 60)
+    kept.put(4, 4, time.time() - 1)
+    assert [kept.get(number) for number in (1, 2, 3, 4)] == [None, None, 3, None]
 
 
 @pytest.mark.parametrize("key", ["", "abc", encode_key(b"x" * 31), encode_key(b"x" * 33)])

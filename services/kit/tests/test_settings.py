@@ -55,3 +55,11 @@ def test_what_is_wrong_is_not_repeated(environment: pytest.MonkeyPatch) -> None:
 def test_secrets_do_not_show_when_settings_are_printed(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("SERVICE_PRIVATE_KEY", "hunter2")
     assert "hunter2" not in repr(settings.load(ServiceSettings))
+
+
+@pytest.mark.parametrize("name", ["TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CA_FILE"])
+def test_tls_is_whole_or_off(environment: pytest.MonkeyPatch, name: str) -> None:
+    assert settings.load(ServiceSettings).tls is None
+    environment.setenv(name, "/tls/file")
+    with pytest.raises(SystemExit, match="TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE must be set together"):
+        settings.load(ServiceSettings)

@@ -1,7 +1,9 @@
 """Access tokens: which are good, and which of several counts."""
 
+import asyncio
 import base64
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from services.kit.errors import Unavailable
 from services.kit.identity import ACCESS_TYPE, Caller, UserTokens
 from services.kit.tests.credentials import ISSUER, Issuer
+from services.kit.tests.waiting import eventually
 
 NOW = 10**10
 
@@ -147,3 +150,73 @@ async def test_keys_that_cannot_be_fetched_do_not_hide_a_good_token() -> None:
     found = await users.first_valid([Issuer("of last year").token("bob"), issuer.token("ann")])
     assert found is not None
     assert found.user_id == "ann"
+
+
+class Silence(Issuer):
+    """An auth service that answers nobody until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Event()
+        self.there = False
+
+    async def fetch(self) -> Mapping[str, Ed25519PublicKey]:
+        keys = await super().fetch()
+        await self.answers.wait()
+        if not self.there:
+            raise Unavailable("The sign-in service is not ready.")
+        return keys
+
+
+async def test_while_auth_is_silent_nobody_waits_for_anothers_turn() -> None:
+    issuer = Silence()
+    users = UserTokens(issuer.fetch, ISSUER)
+    waiting = [asyncio.create_task(users.first_valid([issuer.token("ann")])) for _ in range(20)]
+    impatient = asyncio.create_task(users.first_valid([issuer.token("ann")]))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    issuer.answers.set()
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {Unavailable}
+    assert issuer.fetches == 1
+    issuer.there = True
+    assert await users.first_valid([issuer.token("ann")]) is not None
+
+
+async def test_who_gives_up_waiting_for_the_keys_takes_them_from_nobody_else() -> None:
+    issuer = Silence()
+    issuer.there = True
+    users = UserTokens(issuer.fetch, ISSUER)
+    first = asyncio.create_task(users.first_valid([issuer.token("ann")]))
+    second = asyncio.create_task(users.first_valid([issuer.token("bob")]))
+    await asyncio.sleep(0)
+    first.cancel()
+    issuer.answers.set()
+    found = await second
+    assert found is not None
+    assert (found.user_id, issuer.fetches) == ("bob", 1)
+
+
+async def test_a_token_that_was_good_is_good_no_more_when_its_key_is_retired() -> None:
+    old, new = Issuer("kid-1"), Issuer("kid-2")
+    keys: dict[str, Ed25519PublicKey] = {old.kid: old.key.public_key()}
+
+    async def fetch() -> Mapping[str, Ed25519PublicKey]:
+        return dict(keys)
+
+    users = UserTokens(fetch, ISSUER, refetch_seconds=-1)
+    token = old.token("ann")
+    assert [await users.first_valid([token]) for _ in range(2)] == [Caller("ann", "session-1")] * 2
+    keys = {new.kid: new.key.public_key()}
+    assert await users.first_valid([new.token("bob")]) == Caller("bob", "session-1")
+    assert await users.first_valid([token]) is None
+
+
+async def test_a_token_that_was_good_is_good_no_more_when_its_time_is_over(issuer: Issuer, users: UserTokens) -> None:
+    token = issuer.token("ann", exp=int(time.time()) - 3)  # clocks may differ by five seconds
+    assert await users.first_valid([token]) == Caller("ann", "session-1")
+
+    async def over() -> bool:
+        return await users.first_valid([token]) is None
+
+    await eventually(over, "the end of the token")

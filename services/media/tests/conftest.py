@@ -6,9 +6,13 @@ import pytest
 from services.kit import tasks
 from services.kit.database import Database, migrate
 from services.kit.ids import new_id
-from services.media.gallery import Gallery
+from services.media.blob_rows import BlobRows
+from services.media.blobs import Stores
 from services.media.links import Links
-from services.media.tests.fakes import Inspector, MemoryBlobs
+from services.media.picture_pool import PicturePool
+from services.media.quota import Quota
+from services.media.renditions import Renditions
+from services.media.tests.fakes import Inspector, MemoryBlobs, Uploads
 from services.media.tests.served import Media, serving
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -37,16 +41,50 @@ def links() -> Links:
     return Links("https://drape.example", "secret", days=7)
 
 
+@pytest.fixture(scope="session")
+async def pool() -> AsyncIterator[PicturePool]:
+    """The processes that read pictures."""
+    running = PicturePool(workers=2, seconds=60, memory_bytes=1024**3, waiting=100)
+    yield running
+    await running.close()
+
+
 @pytest.fixture
-def gallery(database: Database, blobs: MemoryBlobs, links: Links) -> Gallery:
+def stores(blobs: MemoryBlobs) -> Stores:
+    """The store in memory, as the only one."""
+    return Stores({"memory": blobs}, "memory")
+
+
+@pytest.fixture
+def rows(database: Database, stores: Stores) -> BlobRows:
+    """The rows of blobs."""
+    return BlobRows(database, stores)
+
+
+@pytest.fixture
+def quota() -> Quota:
+    """More than any test needs."""
+    return Quota(images=10_000, bytes=1024**3)
+
+
+@pytest.fixture
+def gallery(
+    database: Database, rows: BlobRows, stores: Stores, pool: PicturePool, links: Links, quota: Quota
+) -> Uploads:
     """The gallery on the real database, with its bytes in memory."""
-    return Gallery(database, blobs, links)
+    return Uploads(database, rows, stores, pool, links, quota)
 
 
 @pytest.fixture
-def inside(database: Database) -> Inspector:
+def renditions(database: Database, rows: BlobRows, stores: Stores, pool: PicturePool, links: Links) -> Renditions:
+    """Smaller copies of the gallery's pictures."""
+    return Renditions(database, rows, stores, pool, links, {})
+
+
+@pytest.fixture
+def inside(database: Database, rows: BlobRows) -> Inspector:
     """A look into the database."""
-    return Inspector(database)
+    return Inspector(database, rows)
 
 
 @pytest.fixture

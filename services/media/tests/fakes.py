@@ -1,15 +1,20 @@
 """A store in memory, and looks into the database that no use case offers."""
 
 import asyncio
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
 
 from sqlalchemy import text
 
 from services.kit.database import Database
-from services.media.errors import StorageUnavailable
-from services.media.gallery import SWEEP_TASK, Gallery
+from services.media.blob_rows import SWEEP_TASK, BlobRows
+from services.media.blobs import Listed
+from services.media.errors import BlobMissing
+from services.media.gallery import Gallery, StoredImage
 
 
 class Crash(BaseException):
@@ -25,6 +30,7 @@ class MemoryBlobs:
 
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}
+        self.stored_at: dict[str, datetime] = {}
         self.before_put: Callable[[str], Awaitable[None]] = _nothing
         self.after_put: Callable[[str], Awaitable[None]] = _nothing
 
@@ -32,22 +38,47 @@ class MemoryBlobs:
         """Kind and id."""
         return f"{kind}/{blob_id}"
 
-    async def put(self, location: str, data: bytes) -> str:
+    async def put(self, location: str, file: BinaryIO) -> str:
         """Stores the bytes."""
         await self.before_put(location)
-        self.stored[location] = data
+        file.seek(0)
+        self.stored[location] = file.read()
         await self.after_put(location)
         return f"memory:{location}"
 
     async def get(self, location: str, address: str) -> bytes:
         """The bytes."""
         if address != f"memory:{location}" or location not in self.stored:
-            raise StorageUnavailable("gone")
+            raise BlobMissing("gone")
         return self.stored[location]
 
     async def delete(self, location: str) -> None:
         """Forgets the bytes."""
         self.stored.pop(location, None)
+
+    async def list(self) -> AsyncIterator[list[Listed]]:
+        """Everything, on one page."""
+        yield [Listed(each, self.stored_at.get(each, datetime.now(UTC))) for each in self.stored]
+
+
+class Uploads(Gallery):
+    """The gallery, which takes files, for tests that have bytes."""
+
+    async def upload_bytes(self, user_id: str, kind: str, data: bytes) -> StoredImage:
+        """As `upload`."""
+        return await self.upload(user_id, kind, io_file(data))
+
+    async def generated(self, user_id: str, key: str, data: bytes, metadata: dict[str, Any]) -> StoredImage:
+        """As `store_generated`."""
+        return await self.store_generated(user_id, key, io_file(data), metadata)
+
+
+def io_file(data: bytes) -> BinaryIO:
+    """The bytes as a file that other processes can read."""
+    file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - gone with its last user
+    file.write(data)
+    file.flush()
+    return file
 
 
 @dataclass(frozen=True)
@@ -62,8 +93,9 @@ class Queued:
 class Inspector:
     """Looks into the database, and does what the task queue would do."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rows: BlobRows) -> None:
         self._database = database
+        self._rows = rows
 
     async def states(self, user_id: str) -> list[str]:
         """The states of the blobs of a user and of deleted ones, oldest first."""
@@ -80,7 +112,8 @@ class Inspector:
     async def queued(self, user_id: str) -> list[Queued]:
         """Every sweep of blobs of a user, or of deleted ones, that was asked for, the soonest first."""
         statement = text(
-            "SELECT blobs.id, execute_after <= now() AS due, convert_from(payload, 'UTF8')::json AS payload FROM pgqueuer"
+            "SELECT blobs.id, execute_after <= now() AS due, convert_from(payload, 'UTF8')::json AS payload"
+            " FROM pgqueuer"
             " JOIN blobs ON blobs.id = convert_from(payload, 'UTF8')::json ->> 'blob_id'"
             " WHERE entrypoint = :name AND user_id IN (:user, '') ORDER BY execute_after"
         )
@@ -88,11 +121,11 @@ class Inspector:
             rows = (await connection.execute(statement, {"name": SWEEP_TASK, "user": user_id})).all()
         return [Queued(row.id, bool(row.due), row.payload.get("keep_row", False)) for row in rows]
 
-    async def work(self, gallery: Gallery, user_id: str, *, later: bool = False) -> None:
+    async def work(self, user_id: str, *, later: bool = False) -> None:
         """Does the sweeps that are due; with `later`, also those that are due some time."""
         for task in await self.queued(user_id):
             if later or task.due:
-                await gallery.sweep(task.blob_id, keep_row=task.keep_row)
+                await self._rows.sweep(task.blob_id, keep_row=task.keep_row)
 
     async def pass_time(self, user_id: str) -> None:
         """Makes a user's blobs older than any upload takes."""

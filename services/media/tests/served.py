@@ -61,10 +61,10 @@ class Media:
         """An uploaded image."""
         return (await self.sending(user, body(file_part(data), text_part("type", kind)))).image
 
-    async def download(self, url: str, **headers: str) -> tuple[dict[str, str], str, bytes]:
-        """Headers, content type and bytes behind an image's URL."""
+    async def download(self, url: str, w: str = "", **headers: str) -> tuple[dict[str, str], str, bytes]:
+        """Headers, content type and bytes behind an image's URL, or of a copy `w` pixels wide."""
         image_id, expires, signature = parts_of(url)
-        request = pb.DownloadImageRequest(id=image_id, exp=expires, sig=signature)
+        request = pb.DownloadImageRequest(id=image_id, exp=expires, sig=signature, w=w)
         metadata = tuple((name.replace("_", "-"), value) for name, value in headers.items())
         call = self.api.DownloadImage(request, metadata=metadata)
         parts = [part async for part in call]
@@ -87,6 +87,7 @@ async def serving(url: str, folder: Path, **settings: object) -> AsyncIterator[M
             "url_secret": "secret",
             "service_private_key": keys.private["media"],
             "service_public_keys": keys.public,
+            "picture_workers": 1,
             **settings,
         }
     )

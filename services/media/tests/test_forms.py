@@ -1,27 +1,39 @@
 """Reading multipart/form-data while it streams in."""
 
 import itertools
+from dataclasses import dataclass, field
 
 import pytest
 
 from services.media.errors import FileTooLarge, NoImageFile
-from services.media.forms import Form, read_form
+from services.media.forms import read_form
 from services.media.tests.bodies import CONTENT_TYPE, Counted, body, chunks, file_part, text_part
 
 LIMIT = 1024 * 1024
 PHOTO = bytes(range(256)) * 4 + b"\r\n--not-the-boundary\r\n"
 
 
-async def read(data: bytes, content_type: str = CONTENT_TYPE, chunk: int = 1 << 20) -> Form:
+@dataclass
+class Read:
+    """A form that was read, with the bytes of its file."""
+
+    file: bytes = b""
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+async def read(data: bytes, content_type: str = CONTENT_TYPE, chunk: int = 1 << 20) -> Read:
     """The form of a body that comes in chunks."""
-    return await read_form(chunks(data, chunk, content_type), LIMIT)
+    async with read_form(chunks(data, chunk, content_type), LIMIT) as form:
+        form.file.seek(0)
+        found = Read(form.file.read(), form.fields)
+        assert len(found.file) == form.size
+    assert form.file.closed
+    return found
 
 
 async def file_of(data: bytes, content_type: str = CONTENT_TYPE, chunk: int = 1 << 20) -> bytes:
     """The file of a body that has one."""
-    form = await read(data, content_type, chunk)
-    assert form.file is not None
-    return bytes(form.file)
+    return (await read(data, content_type, chunk)).file
 
 
 @pytest.mark.parametrize(
@@ -30,13 +42,13 @@ async def file_of(data: bytes, content_type: str = CONTENT_TYPE, chunk: int = 1 
 )
 async def test_fields_come_in_any_order(order: tuple[bytes, ...]) -> None:
     form = await read(body(*order))
-    assert form == Form(bytearray(PHOTO), {"type": "user", "note": "hello"})
+    assert form == Read(PHOTO, {"type": "user", "note": "hello"})
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
 async def test_chunks_may_end_anywhere(size: int) -> None:
     form = await read(body(file_part(PHOTO), text_part("type", "outfit")), chunk=size)
-    assert form == Form(bytearray(PHOTO), {"type": "outfit"})
+    assert form == Read(PHOTO, {"type": "outfit"})
 
 
 async def test_a_quoted_boundary_and_other_parameters_are_understood() -> None:
@@ -56,11 +68,11 @@ async def test_a_file_name_does_not_matter() -> None:
 
 async def test_a_file_under_another_name_is_no_image() -> None:
     form = await read(body(file_part(PHOTO, name="document"), text_part("type", "user")))
-    assert form.file is None
+    assert form.file == b""
 
 
 async def test_a_text_field_called_image_is_no_file() -> None:
-    assert (await read(body(text_part("image", "data:image/png;base64,")))).file is None
+    assert (await read(body(text_part("image", "data:image/png;base64,")))).file == b""
 
 
 async def test_an_empty_file_is_an_empty_file() -> None:
@@ -68,7 +80,7 @@ async def test_an_empty_file_is_an_empty_file() -> None:
 
 
 async def test_a_form_without_fields_is_empty() -> None:
-    assert await read(body()) == Form()
+    assert await read(body()) == Read()
 
 
 async def test_of_a_long_text_field_no_more_than_needed_is_kept() -> None:
@@ -155,12 +167,14 @@ async def test_too_much_is_found_while_reading_and_nothing_more_is_read() -> Non
     size = LIMIT // 4
     stream = Counted([whole[start : start + size] for start in range(0, len(whole), size)])
     with pytest.raises(FileTooLarge):
-        await read_form(stream, LIMIT)
+        async with read_form(stream, LIMIT):
+            pass
     assert stream.taken == 5
 
 
 async def test_too_much_of_anything_else_is_refused_too() -> None:
     stream = Counted([body(text_part("note", "x" * (2 * LIMIT)))] * 3)
     with pytest.raises(FileTooLarge):
-        await read_form(stream, LIMIT)
+        async with read_form(stream, LIMIT):
+            pass
     assert stream.taken == 1

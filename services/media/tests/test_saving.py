@@ -7,19 +7,18 @@ from sqlalchemy import text
 
 from services.kit.database import Database
 from services.kit.ids import new_id
-from services.media.errors import MetadataTooLarge, NotYourImage
-from services.media.gallery import Gallery
+from services.media.errors import InvalidMetadata, NotYourImage
 from services.media.links import Links
-from services.media.tests.fakes import Inspector, MemoryBlobs
+from services.media.tests.fakes import Inspector, MemoryBlobs, Uploads
 from services.media.tests.samples import plain
 
 PHOTO, OTHER = plain(), plain(colour="navy")
 
 
 async def test_a_picture_of_ones_own_is_saved_among_the_generated_ones(
-    gallery: Gallery, blobs: MemoryBlobs, links: Links, user: str
+    gallery: Uploads, blobs: MemoryBlobs, links: Links, user: str
 ) -> None:
-    source = await gallery.upload(user, "user", PHOTO)
+    source = await gallery.upload_bytes(user, "user", PHOTO)
     saved = await gallery.save(user, links.url(source.id), {"note": "nice", "of": [1, {"a": None}]})
     assert (saved.type, saved.user_id, saved.details) == ("generated", user, {"note": "nice", "of": [1, {"a": None}]})
     assert saved.id != source.id
@@ -27,36 +26,36 @@ async def test_a_picture_of_ones_own_is_saved_among_the_generated_ones(
     assert [image.id for image in (await gallery.page(user, "generated", 10, "")).images] == [saved.id]
 
 
-async def test_saving_again_gives_the_first_image(gallery: Gallery, links: Links, user: str) -> None:
-    source = await gallery.upload(user, "outfit", PHOTO)
+async def test_saving_again_gives_the_first_image(gallery: Uploads, links: Links, user: str) -> None:
+    source = await gallery.upload_bytes(user, "outfit", PHOTO)
     first = await gallery.save(user, links.url(source.id), {"a": 1})
     assert await gallery.save(user, links.url(source.id), {"b": 2}) == first
     assert await gallery.save(user, links.url(first.id), {}) == first
 
 
-async def test_saving_a_generated_picture_gives_that_one(gallery: Gallery, links: Links, user: str) -> None:
-    result = await gallery.store_generated(user, new_id(), PHOTO, {"engine": "local"})
+async def test_saving_a_generated_picture_gives_that_one(gallery: Uploads, links: Links, user: str) -> None:
+    result = await gallery.generated(user, new_id(), PHOTO, {"engine": "local"})
     assert await gallery.save(user, links.url(result.id), {}) == result
 
 
-async def test_a_url_whose_time_is_over_still_names_an_image_to_save(gallery: Gallery, user: str) -> None:
-    result = await gallery.store_generated(user, new_id(), PHOTO, {})
+async def test_a_url_whose_time_is_over_still_names_an_image_to_save(gallery: Uploads, user: str) -> None:
+    result = await gallery.generated(user, new_id(), PHOTO, {})
     old = Links("https://drape.example", "secret", days=-5).url(result.id)
     assert await gallery.save(user, old, {}) == result
 
 
-async def test_saving_at_the_same_time_saves_once(gallery: Gallery, inside: Inspector, links: Links, user: str) -> None:
-    source = await gallery.upload(user, "user", PHOTO)
+async def test_saving_at_the_same_time_saves_once(gallery: Uploads, inside: Inspector, links: Links, user: str) -> None:
+    source = await gallery.upload_bytes(user, "user", PHOTO)
     saved = await asyncio.gather(*(gallery.save(user, links.url(source.id), {"n": n}) for n in range(8)))
     assert len({image.id for image in saved}) == 1
     assert await inside.images(user) == 2
 
 
 async def test_what_is_not_ones_own_cannot_be_saved(
-    gallery: Gallery, inside: Inspector, links: Links, user: str, stranger: str
+    gallery: Uploads, inside: Inspector, links: Links, user: str, stranger: str
 ) -> None:
-    foreign = await gallery.upload(stranger, "user", PHOTO)
-    deleted = await gallery.upload(user, "user", PHOTO)
+    foreign = await gallery.upload_bytes(stranger, "user", PHOTO)
+    deleted = await gallery.upload_bytes(user, "user", PHOTO)
     await gallery.delete(user, deleted.id)
     for url in (
         links.url(foreign.id),
@@ -71,17 +70,17 @@ async def test_what_is_not_ones_own_cannot_be_saved(
     assert await inside.images(user) == 0
 
 
-async def test_more_metadata_than_is_kept_is_refused(gallery: Gallery, links: Links, user: str) -> None:
-    source = await gallery.upload(user, "user", PHOTO)
-    with pytest.raises(MetadataTooLarge):
+async def test_more_metadata_than_is_kept_is_refused(gallery: Uploads, links: Links, user: str) -> None:
+    source = await gallery.upload_bytes(user, "user", PHOTO)
+    with pytest.raises(InvalidMetadata):
         await gallery.save(user, links.url(source.id), {"note": "x" * 10_000})
     await gallery.save(user, links.url(source.id), {"note": "x" * 9_900})
 
 
 async def test_a_picture_that_is_deleted_while_it_is_saved_is_not_saved(
-    database: Database, gallery: Gallery, inside: Inspector, links: Links, user: str
+    database: Database, gallery: Uploads, inside: Inspector, links: Links, user: str
 ) -> None:
-    source = await gallery.upload(user, "user", PHOTO)
+    source = await gallery.upload_bytes(user, "user", PHOTO)
     async with database.transaction() as connection:
         lock = text("SELECT id FROM blobs WHERE user_id = :user FOR UPDATE")
         await connection.execute(lock, {"user": user})

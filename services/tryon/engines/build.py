@@ -10,6 +10,7 @@ from services.tryon.engines.fal import Fal
 from services.tryon.engines.fashn import Fashn
 from services.tryon.engines.fashn_vton import FashnVton, open_pipeline
 from services.tryon.engines.http import ProviderHttp
+from services.tryon.engines.pace import Pace
 from services.tryon.engines.processes import LocalProcesses
 from services.tryon.engines.replicate import Replicate
 from services.tryon.engines.settings import FalSettings
@@ -37,12 +38,14 @@ def _engine(name: str, config: WorkerSettings) -> Engine:
         case "fashn":
             own = config.fashn
             key = own.api_key.get_secret_value()
-            return Fashn(http(own.api_base), key, return_base64=own.return_base64, moderation=own.moderation)
+            pace = Pace(poll=own.poll_seconds)
+            return Fashn(http(own.api_base), key, pace, return_base64=own.return_base64, moderation=own.moderation)
         case "fal":
             return _fal(config.fal, http)
         case "replicate":
             at = config.replicate
-            return Replicate(http(at.api_base), at.api_key.get_secret_value(), version=at.version)
+            pace = Pace(poll=at.poll_seconds)
+            return Replicate(http(at.api_base), at.api_key.get_secret_value(), pace, version=at.version)
         case "vertex":
             return _vertex(config, http(config.vertex.base))
         case "fashn_vton":
@@ -56,6 +59,7 @@ def _fal(own: FalSettings, http: Callable[[str], ProviderHttp]) -> Engine:
     return Fal(
         http(own.api_base),
         own.api_key.get_secret_value(),
+        Pace(poll=own.poll_seconds),
         moderation=own.moderation,
         platform=http(own.platform_base) if admin_key else None,
         admin_key=admin_key,

@@ -4,8 +4,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
+from services.kit import telemetry
+from services.tryon import metrics
 from services.tryon.engines.base import (
     Engine,
     EngineFailed,
@@ -86,7 +88,8 @@ class Station:
         began = loop.time()
         outcome = "canceled"
         try:
-            result = await self._in_time(task, deadline)
+            with telemetry.span(f"engine {self.engine.name}", {"drape.engine": self.engine.name}):
+                result = await self._in_time(task, deadline)
             outcome = "succeeded"
         except InputProblem as problem:
             outcome = problem.reason
@@ -95,7 +98,7 @@ class Station:
             outcome = "unusable" if isinstance(error, EngineUnusable) else "failed"
             raise
         finally:
-            figures = {
+            figures: dict[str, Any] = {
                 "engine": self.engine.name,
                 "outcome": outcome,
                 "seconds": round(loop.time() - began, 3),
@@ -103,6 +106,7 @@ class Station:
                 "resumed": bool(task.resume),
             }
             log.info("engine run", extra=figures)
+            metrics.count_run(self.engine.name, outcome, loop.time() - began, figures["cost_usd"])
         return result
 
     async def _in_time(self, task: Task, deadline: float) -> Result:

@@ -4,7 +4,8 @@ import base64
 import binascii
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,7 +13,9 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
+from opentelemetry.trace import Span, SpanKind
 
+from services.kit import telemetry
 from services.tryon.engines.base import EngineFailed, EngineUnusable, TryAgain
 
 MOST_BYTES = 32 * 1024 * 1024
@@ -76,8 +79,10 @@ class ProviderHttp:
         if not _same_origin(url, self.base_url):
             raise EngineFailed("the provider names an address that is not its own")
         try:
-            async with self._client.stream(method, url, headers=dict(headers), json=body) as answer:
-                raw = await self._read(answer)
+            with _span(method, url) as span:
+                async with self._client.stream(method, url, headers=dict(headers), json=body) as answer:
+                    span.set_attribute("http.response.status_code", answer.status_code)
+                    raw = await self._read(answer)
         except httpx.HTTPError as error:
             raise TryAgain(f"no answer: {error!r}") from error
         data = _object(raw)
@@ -92,7 +97,7 @@ class ProviderHttp:
         for _ in range(1 + _REDIRECTS):
             self._check(url)
             try:
-                async with self._client.stream("GET", url) as answer:
+                async with self._fetched(url) as answer:
                     if answer.next_request is None:
                         return await self._result(answer)
                     url = str(answer.next_request.url)
@@ -103,6 +108,13 @@ class ProviderHttp:
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.aclose()
+
+    @asynccontextmanager
+    async def _fetched(self, url: str) -> AsyncIterator[httpx.Response]:
+        with _span("GET", url) as span:
+            async with self._client.stream("GET", url) as answer:
+                span.set_attribute("http.response.status_code", answer.status_code)
+                yield answer
 
     async def _result(self, answer: httpx.Response) -> bytes:
         if answer.is_success:
@@ -169,6 +181,13 @@ def _seconds_until(http_date: str) -> float | None:
     except ValueError:
         return None
     return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _span(method: str, url: str) -> AbstractContextManager[Span]:
+    """A span of a request. Not its URL, which may be signed."""
+    parts = _split(url)
+    attributes: telemetry.Attributes = {"http.request.method": method, "server.address": parts.hostname or ""}
+    return telemetry.span(method, attributes, SpanKind.CLIENT)
 
 
 def _same_origin(url: str, base: str) -> bool:

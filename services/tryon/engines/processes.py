@@ -16,6 +16,7 @@ from threading import Thread
 from types import FrameType
 from typing import Any, TypeVar
 
+from services.kit import telemetry
 from services.kit.ids import new_id
 from services.tryon.engines.base import EngineFailed, InputProblem, NotForThisEngine, Options, Result, Task
 from services.tryon.engines.local import engine as local_engine
@@ -164,8 +165,9 @@ class LocalProcesses:
             )
         pool = self._pool
         try:
-            future: Future[T] = pool.submit(call, *arguments)
-            return await asyncio.wrap_future(future)
+            with telemetry.span(f"local process {call.__name__.strip('_')}"):
+                future: Future[T] = pool.submit(call, *arguments)
+                return await asyncio.wrap_future(future)
         except local_engine.InputProblem as error:
             raise _problem(error) from error
         except BrokenProcessPool as error:

@@ -33,6 +33,8 @@ class KeyedSettings(EngineSettings):
 
     api_base: str
     api_key: SecretStr = SecretStr("")
+    poll_seconds: float = Field(default=1, gt=0)
+    """How long to wait between two looks at a run."""
 
     def missing(self) -> str:
         """The key."""

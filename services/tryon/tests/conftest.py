@@ -7,7 +7,7 @@ import pytest
 from services.kit import tasks
 from services.kit.database import Database, migrate
 from services.kit.ids import new_id
-from services.tryon.saga import WORK_TASK
+from services.tryon.line import WORK_TASK
 from services.tryon.tests.served import Tryon, serving
 from services.tryon.tests.shop import Shop
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement
 
 from services.kit.client import PeerError
 from services.kit.errors import Unavailable, error_info_of, status_of
+from services.kit.failpoints import Step
 from services.kit.ids import new_id
 from services.tryon.engines.base import Options, Progress, Result, Task
 from services.tryon.engines.processes import LocalProcesses
@@ -20,6 +21,8 @@ from services.tryon.jobs import JobRow, Jobs
 from services.tryon.peers import Billing, HoldLost, Media, StoredImage
 
 PICTURE = b"a picture"
+CHANGE = Step("a test")
+"""A change that a test makes."""
 
 
 class Killed(BaseException):
@@ -184,13 +187,13 @@ class FakeBilling(Billing):
 class RoadJobs(Jobs):
     """Jobs whose every change is a step of the road."""
 
-    def __init__(self, database: Any, road: Road) -> None:
-        super().__init__(database)
+    def __init__(self, database: Any, road: Road, running_per_user: int) -> None:
+        super().__init__(database, running_per_user)
         self._road = road
 
-    async def change_now(self, job_id: str, where: ColumnElement[bool], **values: Any) -> JobRow | None:
+    async def change_now(self, step: Step, job_id: str, where: ColumnElement[bool], **values: Any) -> JobRow | None:
         async with self._road.step():
-            return await super().change_now(job_id, where, **values)
+            return await super().change_now(step, job_id, where, **values)
 
 
 class FakeEngine:

@@ -10,12 +10,14 @@ from sqlmodel import col
 from services.kit.database import Database
 from services.kit.errors import Unavailable
 from services.kit.ids import new_id
+from services.tryon.checks import Checks
 from services.tryon.engines.base import Options
 from services.tryon.engines.chain import EngineChain
-from services.tryon.generation import Generation, Request
+from services.tryon.generation import COST, Generation, Request
 from services.tryon.jobs import FINISHED, JobRow, Jobs, new_job
+from services.tryon.line import WORK_TASK
 from services.tryon.models import Job
-from services.tryon.saga import COST, WORK_TASK, Saga
+from services.tryon.saga import Saga
 from services.tryon.tests.fakes import FakeBilling, FakeChecker, FakeEngine, FakeMedia, Killed, Road, RoadJobs
 
 MAX_ATTEMPTS = 5
@@ -25,23 +27,23 @@ HOUR = 3600
 class Shop:
     """Saga and generation with their fakes."""
 
-    def __init__(self, database: Database, wait_seconds: float = 10, max_queue: int = 500) -> None:
+    def __init__(self, database: Database, wait_seconds: float = 10, max_queue: int = 500, running: int = 100) -> None:
         self.database = database
         self.road = Road()
         self.media = FakeMedia(self.road)
         self.billing = FakeBilling(self.road)
         self.engine = FakeEngine()
         self.checker = FakeChecker()
-        self.jobs = RoadJobs(database, self.road)
+        self.jobs = RoadJobs(database, self.road, running)
         self.saga = Saga(database, self.jobs, self.media, self.billing, EngineChain([self.engine], 5), MAX_ATTEMPTS)
         # The API's side is another process.
-        self.api_jobs = Jobs(database)
+        self.api_jobs = Jobs(database, running)
         self.generation = Generation(
             database,
             self.api_jobs,
             self.media,
             self.billing,
-            self.checker,
+            Checks(self.media, self.checker, seconds=5, only_ours=True),
             wait_seconds=wait_seconds,
             hold_seconds=HOUR,
             max_queue=max_queue,

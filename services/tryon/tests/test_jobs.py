@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -12,8 +13,9 @@ from sqlmodel import col
 from services.kit.database import Database
 from services.kit.ids import new_id
 from services.tryon.errors import InvalidPageToken, JobNotFound
-from services.tryon.jobs import JobRow, Jobs
+from services.tryon.jobs import JobRow, Jobs, new_job
 from services.tryon.models import Job
+from services.tryon.tests.fakes import CHANGE
 from services.tryon.tests.shop import Shop
 
 
@@ -58,7 +60,7 @@ async def waiter(jobs: Jobs, job: JobRow) -> "asyncio.Task[JobRow]":
 
 async def finish(shop: Shop, job: JobRow) -> None:
     """Ends the job."""
-    await shop.jobs.change_now(job.id, col(Job.id) == job.id, state="succeeded", progress=100)
+    await shop.jobs.change_now(CHANGE, job.id, col(Job.id) == job.id, state="succeeded", progress=100)
 
 
 async def test_jobs_are_listed_newest_first_in_pages_that_show_each_once(shop: Shop, user: str, stranger: str) -> None:
@@ -92,16 +94,16 @@ async def test_a_job_is_found_by_its_owner_only(shop: Shop, user: str, stranger:
 
 async def test_a_change_that_does_not_apply_changes_nothing(shop: Shop, user: str) -> None:
     job = await shop.held(user)
-    assert await shop.jobs.change_now(job.id, col(Job.state) == "running", progress=50) is None
+    assert await shop.jobs.change_now(CHANGE, job.id, col(Job.state) == "running", progress=50) is None
     assert await shop.now(job.id) == job
-    changed = await shop.jobs.change_now(job.id, col(Job.state) == "held", progress=50)
+    changed = await shop.jobs.change_now(CHANGE, job.id, col(Job.state) == "held", progress=50)
     assert changed is not None
     assert (changed.progress, changed.version) == (50, job.version + 1)
 
 
 async def test_only_a_job_that_was_never_begun_is_forgotten(shop: Shop, user: str) -> None:
     begun, created = await shop.held(user), await shop.held(user)
-    await shop.jobs.change_now(created.id, col(Job.id) == created.id, state="created")
+    await shop.jobs.change_now(CHANGE, created.id, col(Job.id) == created.id, state="created")
     for job in (begun, created):
         await shop.jobs.forget(job.id)
     assert (await shop.row(begun.id), await shop.row(created.id)) == (begun, None)
@@ -142,7 +144,7 @@ async def test_whoever_waits_for_the_end_is_told_at_the_end(shop: Shop, user: st
     async with another_process(shop) as jobs:
         waiting = asyncio.create_task(jobs.finished(user, job.id, 60))
         for progress in (10, 20):
-            await shop.jobs.change_now(job.id, col(Job.id) == job.id, state="running", progress=progress)
+            await shop.jobs.change_now(CHANGE, job.id, col(Job.id) == job.id, state="running", progress=progress)
         assert not waiting.done()
         await finish(shop, job)
         assert (await asyncio.wait_for(waiting, 5)).state == "succeeded"
@@ -184,7 +186,9 @@ async def test_each_change_of_a_job_is_shown_until_it_is_finished(shop: Shop, us
         async for row in jobs.changes(user, job.id, 30):
             seen.append((row.state, row.progress))
             if row.progress < 40:
-                await shop.jobs.change_now(job.id, col(Job.id) == job.id, state="running", progress=row.progress + 20)
+                await shop.jobs.change_now(
+                    CHANGE, job.id, col(Job.id) == job.id, state="running", progress=row.progress + 20
+                )
             elif row.state != "succeeded":
                 await finish(shop, job)
     assert seen == [("held", 0), ("running", 20), ("running", 40), ("succeeded", 100)]
@@ -199,12 +203,34 @@ async def test_a_job_that_does_not_change_is_shown_again_now_and_then(shop: Shop
         await anext(changes)
 
 
-async def test_the_queue_is_counted_from_the_front(shop: Shop, user: str, stranger: str) -> None:
-    first, second, third = await shop.held(user), await shop.held(stranger), await shop.held(user)
-    before = await shop.jobs.position(first)
-    assert (await shop.jobs.position(second), await shop.jobs.position(third)) == (before + 1, before + 2)
-    everybody, own = await shop.jobs.load(user)
-    assert own == 2
-    await finish(shop, first)
-    assert await shop.jobs.position(third) == before + 1
-    assert await shop.jobs.load(user) == (everybody - 1, 1)
+async def test_a_waiter_of_a_job_that_is_deleted_is_told_at_once(shop: Shop, user: str) -> None:
+    job = await shop.held(user)
+    async with another_process(shop) as jobs:
+        waiting = asyncio.create_task(jobs.finished(user, job.id, 60))
+        await waiter(jobs, job)  # both wait
+        await shop.jobs.forget_user(user)
+        with pytest.raises(JobNotFound):
+            await asyncio.wait_for(waiting, 5)
+
+
+async def test_a_key_that_is_forgotten_between_two_looks_makes_room_for_a_new_job(shop: Shop, user: str) -> None:
+    class Unlucky(Jobs):
+        async def by_key(self, user_id: str, key: str) -> JobRow | None:
+            if known := await super().by_key(user_id, key):
+                await self.forget(known.id)
+            return await super().by_key(user_id, key)
+
+    first, second = (new_job(user, new_id(), "k", "person", "outfit", {}) for _ in range(2))
+    assert (await shop.jobs.add(first))[1]
+    job, new = await Unlucky(shop.database).add(second)
+    assert (job.id, new) == (second["id"], True)
+
+
+async def test_only_jobs_that_finished_long_ago_are_pruned(shop: Shop, user: str) -> None:
+    old, recent, open_ = [await shop.held(user) for _ in range(3)]
+    for job, age in ((old, 91), (recent, 89)):
+        finished = datetime.now(UTC) - timedelta(days=age)
+        await shop.jobs.change_now(CHANGE, job.id, col(Job.id) == job.id, state="succeeded", finished_at=finished)
+    await shop.pass_time(open_.id, 100 * 86400)
+    await shop.saga.prune()
+    assert [row.id for row in (await shop.jobs.page(user, 10, ""))[0]] == [open_.id, recent.id]

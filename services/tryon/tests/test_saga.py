@@ -10,7 +10,7 @@ from services.kit.ids import new_id
 from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress
 from services.tryon.jobs import Jobs
 from services.tryon.models import Job
-from services.tryon.tests.fakes import Gate, raising, unavailable
+from services.tryon.tests.fakes import CHANGE, Gate, raising, unavailable
 from services.tryon.tests.shop import Shop
 
 
@@ -200,7 +200,7 @@ async def test_a_job_whose_end_cannot_be_watched_is_tried_again(shop: Shop, user
 async def test_jobs_whose_request_died_are_ended(shop: Shop, user: str) -> None:
     old, new = await shop.held(user), await shop.held(user)
     for job in (old, new):
-        await shop.jobs.change_now(job.id, col(Job.id) == job.id, state="created")
+        await shop.jobs.change_now(CHANGE, job.id, col(Job.id) == job.id, state="created")
     await shop.pass_time(old.id, 61)
     await shop.pass_time(new.id, 30)
     await shop.saga.sweep()

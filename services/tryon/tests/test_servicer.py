@@ -11,8 +11,8 @@ from grpc import StatusCode
 from services.kit.http import STATUS_KEY
 from services.kit.ids import new_id
 from services.kit.tests.wire import Refusal, refusal
-from services.tryon.engines.base import EngineFailed, InputProblem
-from services.tryon.tests.fakes import Gate, raising
+from services.tryon.engines.base import EngineFailed, InputProblem, Result
+from services.tryon.tests.fakes import PICTURE, Gate, raising
 from services.tryon.tests.served import Tryon, headers_of, serving
 from services.tryon.tests.shop import Shop
 
@@ -109,16 +109,28 @@ async def test_no_picture_is_503_and_a_wrong_photo_400(tryon: Tryon, user: str) 
     assert await refusal(tryon.generate(user, tryon.spec(user))) == Refusal(
         StatusCode.UNAVAILABLE, "GENERATION_FAILED", "AI generation failed. Please try again later."
     )
-    tryon.shop.engine.instead = raising(lambda: InputProblem("NO_PERSON_FOUND", "There is nobody."))
+    nobody = InputProblem("NO_PERSON_FOUND", "There is nobody.", "person", (0, 0.25, 0.5, 1))
+    tryon.shop.engine.instead = raising(lambda: nobody)
+    place = {"field": "personImageId", "box": "0,0.25,0.5,1"}
     assert await refusal(tryon.generate(user, tryon.spec(user))) == Refusal(
-        StatusCode.INVALID_ARGUMENT, "NO_PERSON_FOUND", "There is nobody."
+        StatusCode.INVALID_ARGUMENT, "NO_PERSON_FOUND", "There is nobody.", place
     )
     answer = await tryon.api.ListJobs(pb.ListJobsRequest(), metadata=tryon.as_user(user))
-    assert [(job.status, job.error.reason) for job in answer.jobs] == [
-        ("failed", "NO_PERSON_FOUND"),
-        ("failed", "GENERATION_FAILED"),
+    assert [(job.status, job.error.reason, job.error.field, list(job.error.box)) for job in answer.jobs] == [
+        ("failed", "NO_PERSON_FOUND", "personImageId", [0, 0.25, 0.5, 1]),
+        ("failed", "GENERATION_FAILED", "", []),
     ]
     assert tryon.shop.billing.credits[user] == 5
+
+
+async def test_a_job_tells_what_its_engine_thinks_of_the_picture(tryon: Tryon, user: str) -> None:
+    assert not (await tryon.generate(user, tryon.spec(user))).job.HasField("score")
+
+    async def judged(_: object) -> Result:
+        return Result(PICTURE, "image/jpeg", 0.75)
+
+    tryon.shop.engine.instead = judged
+    assert (await tryon.generate(user, tryon.spec(user))).job.score == 0.75
 
 
 async def test_the_idempotency_key_of_the_header_is_honoured(tryon: Tryon, user: str) -> None:
@@ -167,8 +179,8 @@ async def test_a_check_says_which_image_is_wrong_and_where(tryon: Tryon, user: s
     }
     checker.finds = list
     one = pb.CheckImagesRequest(outfit_image_id=spec.outfit_image_id)
-    assert (await tryon.api.CheckImages(one, metadata=tryon.as_user(user))).ok
-    assert checker.seen[-2:] == [(b"user", b"outfit"), (None, b"outfit")]
+    assert not (await tryon.api.CheckImages(one, metadata=tryon.as_user(user))).ok  # what was seen stays so
+    assert checker.seen[-1] == (b"user", b"outfit")
 
 
 async def test_a_check_that_cannot_be_made_says_so(tryon: Tryon, user: str, stranger: str) -> None:

@@ -17,12 +17,14 @@ from tests.e2e.security.people import login, sign_in
 FORGOT = "/api/auth/password/forgot"
 RESET = "/api/auth/password/reset"
 VERIFY = "/api/auth/email/verify"
+RESEND = "/api/auth/email/resend"
 NEW_PASSWORD = "quite another one"
 STALE = "This link is not valid any more. Please ask for a new one."
 MINUTES = (
     "SELECT (extract(epoch FROM expires_at - created_at) / 60)::int FROM mail_tokens "
     "WHERE user_id = $1 AND purpose = 'reset'"
 )
+OLDER = "UPDATE mail_tokens SET created_at = created_at - interval '61 s' WHERE user_id = $1"
 VERIFIED = "SELECT email_verified_at IS NOT NULL FROM users WHERE id = $1"
 
 
@@ -175,3 +177,14 @@ def test_no_log_holds_an_address_a_password_or_a_token(
     logs = "".join(file.read_text() for file in (stack.data_dir / "logs").glob("*.log"))
     secrets = (user.email, PASSWORD, NEW_PASSWORD, token, browser.cookies["access_token"])
     assert not [secret for secret in secrets if secret in logs]
+
+
+def test_a_lost_link_is_mailed_again_to_who_is_signed_in(
+    stack: Stack, user: Browser, browser: Browser, inbox: Inbox
+) -> None:
+    first = inbox.token(user.email, "Confirm")
+    rows(stack, "auth", OLDER, user.user_id)
+    assert_refused(browser.post(RESEND, json={}), 401)
+    assert user.post(RESEND, json={}).status_code == 200
+    assert_refused(browser.post(VERIFY, json={"token": first}), 400, STALE)
+    assert browser.post(VERIFY, json={"token": inbox.token(user.email, "Confirm", 2)}).status_code == 200

@@ -121,3 +121,11 @@ def test_an_address_that_guesses_at_many_accounts_is_throttled(stack: Stack, bro
         form = {"email": "nobody@example.com", "password": "wrong password"}
         pretending = {"x-forwarded-for": "203.0.113.7"}
         assert_refused(browser.post("/api/auth/login", json=form, headers=pretending), 429)
+
+
+def test_an_address_that_opens_accounts_by_the_dozen_is_throttled(stack: Stack, browser: Browser) -> None:
+    with changed(stack, "auth", THROTTLE_ADDRESS_FREE="5", THROTTLE_FIRST_SECONDS="60"):
+        forms = [{"email": f"{uuid4().hex}@example.com", "password": PASSWORD} for _ in range(8)]
+        answers = [browser.post("/api/auth/register", json=form) for form in forms]
+        assert answers[-1].status_code == 429
+        assert _wait(answers[-1]) > FIRST

@@ -118,6 +118,12 @@ def test_a_good_token_is_good_everywhere(stack: Stack, user: Browser) -> None:
     assert {_ask(stack, service, access_token(user)) for service in DIRECT} == {grpc.StatusCode.OK}
 
 
+@pytest.mark.parametrize("scheme", ["bearer", "Bearer"])
+def test_the_name_of_the_scheme_may_be_in_lower_case(stack: Stack, user: Browser, scheme: str) -> None:
+    headers = {"authorization": f"{scheme} {access_token(user)}"}
+    assert httpx.get(f"{stack.url}/api/images", headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize("kind", FORGERIES)
 def test_the_gateway_lets_no_such_token_through(
     stack: Stack, user: Browser, signing_key: Ed25519PrivateKey, kind: str

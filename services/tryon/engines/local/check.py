@@ -1,6 +1,6 @@
 """Looking at a result before anybody else does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -238,6 +238,8 @@ def judge(
 ) -> Verdict:
     """Measure a result."""
     after = pose_again(models, result, pose)
+    # The shirt under an open jacket is as much an upper garment as the jacket.
+    worn = composed if drawn.front is None else replace(composed, shown=np.maximum(composed.shown, drawn.front))
     face = np.abs(composed.image.astype(np.int16) - canvas.image)[canvas.mattes.face]
     measures = {
         "joints": joint_shift(models, pose, photo, after, canvas.unit, _JOINTS) * certainty(pose, photo),
@@ -246,12 +248,12 @@ def judge(
         "colours": colour_distance(garment.cloth, composed),
         "holes": _holes(canvas, fitting, drawn),
         "strayed": _strayed(canvas, composed),
-        "reparse": _reparse_overlap(models, pose, canvas, composed, result),
+        "reparse": _reparse_overlap(models, pose, canvas, worn, result),
         "sleeves": _bare_sleeves(canvas, fitting, drawn),
         "plan": _plan_overlap(canvas, fitting, drawn),
         "torn": torn(fitting.parts),
-        "left over": _left_over(canvas, composed),
-        "pieces": pieces(composed),
+        "left over": _left_over(canvas, worn),
+        "pieces": pieces(worn),
         "skin": float(repaired.skin.sum()) / canvas.unit**2,
         "turned": canvas.body.skeleton.shoulder_width / canvas.body.skeleton.unit,
         "cut": garment.landmarks.error,

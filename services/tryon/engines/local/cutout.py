@@ -191,16 +191,29 @@ def _without_windows(mask: Mask, distance: Plane) -> Mask:
     """Open what shows the background through the garment: between straps, in cut-outs."""
     area = mask.sum()
     numbers, stats = components(opened((distance < 2.6) & mask, 2))
-    inner = erode(mask, 0.05 * mask.shape[1])  # what lies beside a strap is near the outline, unlike a print
-    colourful = float(np.median(distance[mask])) > 25 if mask.any() else False
-    result = mask.copy()
+    result = mask & ~_loops(mask, distance)
     for number, (_, _, width, height, size) in list(enumerate(stats))[1:]:
+        if not (0.015 * area < size < 0.35 * area and size > 0.45 * width * height):
+            continue
         window = numbers == number
-        large = 0.015 * area < size < 0.35 * area and size > 0.45 * width * height
-        loop = colourful and 0.001 * area < size and not (window & inner).any()
-        if (large or loop) and distance[window].std() < 1.2:
+        if distance[window].std() < 1.2:
             result &= ~dilate(window, 2)
     return result
+
+
+def _loops(mask: Mask, distance: Plane) -> Mask:
+    """What a strap encloses: small, near the outline unlike a print, and tinted by the strap's own reflection."""
+    loops = np.zeros(mask.shape, np.bool_)
+    if not mask.any() or np.median(distance[mask]) < 25:
+        return loops
+    inner = erode(mask, 0.05 * mask.shape[1])
+    numbers, stats = components(opened((distance < 0.15 * np.median(distance[mask])) & mask, 1))
+    sizes = stats[:, cv2.CC_STAT_AREA] / mask.sum()
+    found = [number for number in range(1, len(stats)) if 0.001 < sizes[number] < 0.05]
+    found = [number for number in found if not ((numbers == number) & inner).any()]
+    if len(found) <= 4:  # straps enclose few of them, a pattern many
+        loops |= np.isin(numbers, found)
+    return loops
 
 
 def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:

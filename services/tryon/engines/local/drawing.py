@@ -45,12 +45,18 @@ class DrawnGarment:
 
     torso: Layer
     sleeves: tuple[Layer, ...]
-    opening: Plane  # the neck opening, where the garment's inner back must not be drawn
+    opening: Plane  # where the garment is open: at the neck its inner back must not be drawn, at the front is none
+    front: Plane | None = None  # between the open fronts, where what is worn underneath stays
 
     @property
     def cover(self) -> Plane:
         """What the garment covers, 0..1."""
         return floats(np.maximum.reduce([layer.alpha for layer in (self.torso, *self.sleeves)]))
+
+    @property
+    def spared(self) -> Plane:
+        """What is not to be taken off: what the garment covers, and what its open front shows."""
+        return self.cover if self.front is None else floats(np.minimum(self.cover + self.front, 1))
 
     @property
     def sleeve_cover(self) -> Plane:
@@ -135,7 +141,17 @@ def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGar
     ]
     smooth = _without_spikes(canvas, fitting, DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1]).cover)
     torso, *sleeves = (replace(layer, alpha=layer.alpha * smooth) for layer in layers)
-    return DrawnGarment(torso, tuple(sleeves), drawn[0][1])
+    if garment.front is None:
+        return DrawnGarment(torso, tuple(sleeves), drawn[0][1])
+    front = _draw_front(canvas, garment.cloth, garment.front, fitting.parts[0])
+    return DrawnGarment(torso, tuple(sleeves), floats(np.maximum(drawn[0][1], front)), front)
+
+
+def _draw_front(canvas: Canvas, cloth: Cloth, front: Mask, torso: Part) -> Plane:
+    """What lies between the fronts of an open garment, on the canvas."""
+    across, down, valid = _enlarged_map(canvas, torso, cloth.scale)
+    gap = blur(resize_mask(dilate(front, 3), size_of(cloth.alpha)).astype(np.float32), 1.0) * (1 - cloth.alpha)
+    return floats(sample(gap, across, down) * valid)
 
 
 def _with_one_torso(layers: list[Layer]) -> list[Layer]:

@@ -140,7 +140,7 @@ class LocalEngine:
         canvas = open_canvas(scene.photo, scene.person, scene.body, fitting)
         drawn = draw_garment(canvas, worn, fitting)
         progress("taking the old garment off", 0.76)
-        repaired = take_off(canvas, drawn.cover, fitting, options.seed)
+        repaired = take_off(canvas, drawn.spared, fitting, options.seed)
         progress("putting the garment on", 0.85)
         composed = compose(canvas, fitting, drawn, repaired)
         result = scene.photo.copy()

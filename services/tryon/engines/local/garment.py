@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
@@ -11,6 +12,7 @@ from services.tryon.engines.local.arrays import (
     Points,
     Vector,
     closed,
+    components,
     fill_holes,
     lab_of,
     largest_component,
@@ -42,6 +44,7 @@ class Garment:
     landmarks: GarmentLandmarks
     cloth: Cloth
     worn_by: Body | None  # who wears it in the picture
+    front: Mask | None = None  # of a jacket that is open, the part of the mask between its fronts
 
 
 def wearer_in(models: Models, picture: Image, kind: Literal["auto", "flatLay", "model"]) -> Pose | None:
@@ -61,6 +64,13 @@ def flat_garment(image: Image, mask: Mask, landmarks: GarmentLandmarks, picture:
     if landmarks.error > _WORST_OUTLINE:
         raise unlike_a_garment()
     return Garment(image, mask, landmarks, cloth_of(picture, mask, long_side), None)
+
+
+def flat_jacket(
+    image: Image, mask: Mask, front: Mask, landmarks: GarmentLandmarks, picture: Image, long_side: int
+) -> Garment:
+    """A garment that lies open: `mask` without what is between its fronts, landmarks of both together."""
+    return Garment(image, mask | front, landmarks, cloth_of(picture, mask, long_side), None, front)
 
 
 def worn_garment(person: Person, picture: Image, long_side: int) -> Garment:
@@ -100,8 +110,10 @@ def _with_level_hem(mask: Mask, person: Person, body: Body) -> Mask:
     level = mask.copy()
     aside = int(0.2 * person.skeleton.shoulder_width)
     below = (slice(row + 1, None), slice(max(0, left - aside), right + aside))
-    level[below] &= person.regions.arms[below]
-    return largest_component(level)
+    level[below] &= person.regions.arms[below]  # a long sleeve hangs lower than the hem
+    numbers, stats = components(level & (np.arange(len(level))[:, None] > row))
+    scraps = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < 0.04 * person.skeleton.unit**2)
+    return largest_component(level & ~np.isin(numbers, scraps[scraps > 0]))
 
 
 def _like_what_is_below(person: Person) -> bool:

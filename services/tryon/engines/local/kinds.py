@@ -70,7 +70,7 @@ def cut_of(mask: Mask) -> Cut | None:
     return Cut.JUMPSUIT if low > 0.3 and slenderness(mask) > 1.5 else None
 
 
-_LONGEST_TOP, _SHORTEST_DRESS, _LIKELY_DRESS = 2.6, 1.4, 2.4  # length by the distance of the armpits
+_LONGEST_TOP, _SHORTEST_DRESS, _LIKELY_DRESS = 2.6, 1.4, 2.6  # length by the distance of the armpits
 
 
 def agreed(cut: Cut, asked: str) -> Cut:

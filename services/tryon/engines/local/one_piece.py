@@ -38,23 +38,30 @@ class OnePiece:
     lower: LowerGarment | None  # the legs of a jumpsuit
 
 
-def long_landmarks(image: Image, mask: Mask) -> GarmentLandmarks:
-    """Landmarks of a dress or a jumpsuit: neck, shoulders and sleeves from its upper part, hems from the whole."""
+def upper_part(mask: Mask) -> Mask:
+    """The part of an outline in which shoulders and armpits are looked for; all of what is no longer than a top."""
     rows = np.flatnonzero(mask.any(axis=1))
     third = mask[rows[0] : rows[0] + max(3, len(rows) // 3)]
-    cut = rows[0] + int(_UPPER * float(np.percentile(third.sum(axis=1), 80)))
+    spans = [float(np.ptp(np.flatnonzero(row))) for row in third if row.any()]  # not sums: straps have air between
+    cut = rows[0] + int(_UPPER * float(np.percentile(spans, 80)))
     crotch = crotch_of(mask)
     upper = mask.copy()
     upper[min(cut, int(crotch[1]) if crotch is not None else cut) :] = False
-    marks = garment_landmarks(image, largest_component(upper))
-    if cut >= rows[-1]:
+    return largest_component(upper)
+
+
+def long_landmarks(image: Image, mask: Mask) -> GarmentLandmarks:
+    """Landmarks of a dress or a jumpsuit: neck, shoulders and sleeves from its upper part, hems from the whole."""
+    upper = upper_part(mask)
+    marks = garment_landmarks(image, upper)
+    if upper.any(axis=1).sum() == mask.any(axis=1).sum():
         return marks
     left, right = (replace(side, hem=hem_corner(mask, side.sign)) for side in marks.sides)
     return replace(marks, sides=(left, right))
 
 
 def length_by_chest(marks: GarmentLandmarks) -> float:
-    """Length in distances of the armpits: 1.7 to 2.2 for tops, 2.3 and more for dresses."""
+    """Length in distances of the armpits: 1.7 to 2.4 for tops, 2.9 and more for long dresses."""
     armpits = float(marks.sides[1].armpit[0] - marks.sides[0].armpit[0])
     return (marks.bottom - marks.top) / max(2.0, armpits)
 

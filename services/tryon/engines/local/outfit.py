@@ -7,22 +7,26 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from services.tryon.engines.local.arrays import Image, Mask, erode, lab_of, resize_image
+from services.tryon.engines.local.arrays import Image, Mask, erode, fill_holes, lab_of, resize_image
 from services.tryon.engines.local.body import body_of
 from services.tryon.engines.local.cutout import Cutout, cloth_of, cut_out
-from services.tryon.engines.local.garment import Garment, flat_garment, worn_garment
+from services.tryon.engines.local.fronts import front_neckline, open_front
+from services.tryon.engines.local.garment import Garment, flat_garment, flat_jacket, worn_garment
 from services.tryon.engines.local.kinds import Cut, agreed, agreed_by_chest, contradiction, cut_of
-from services.tryon.engines.local.landmarks import GarmentLandmarks, NotATop
+from services.tryon.engines.local.landmarks import GarmentLandmarks, NotATop, garment_landmarks
 from services.tryon.engines.local.legs import LowerBody, lower_body_of
 from services.tryon.engines.local.lower_garment import LowerGarment, landmarks_of, without_gap, worn_crotch, worn_lower
 from services.tryon.engines.local.models import Models
-from services.tryon.engines.local.one_piece import OnePiece, length_by_chest, long_landmarks, one_piece_of
+from services.tryon.engines.local.one_piece import OnePiece, length_by_chest, long_landmarks, one_piece_of, upper_part
 from services.tryon.engines.local.parse import WORK_SIDE, Person, understand
 from services.tryon.engines.local.pose import Pose
 from services.tryon.engines.local.refuse import cutout_problems, unlike_a_garment, wearer_problems
 from services.tryon.engines.local.regions import Label
+from services.tryon.engines.local.silhouette import mirror_axis
 
 Outfit: TypeAlias = Garment | LowerGarment | OnePiece
+
+_WORST_JACKET = 0.15  # error of the outline
 
 
 def read_outfit(
@@ -49,12 +53,19 @@ def read_outfit(
 
 
 def _flat(image: Image, found: Cutout, picture: Image, asked: str, long_side: int) -> Outfit:
+    front, closed = _open_jacket(image, found.mask)
+    if closed is not None:
+        if asked not in ("auto", "tops"):
+            raise contradiction(Cut.TOP, asked)
+        return flat_jacket(image, found.mask, front, closed, picture, long_side)
     mask = without_gap(image, found.mask)
     cut = cut_of(mask)
     marks: GarmentLandmarks | None = None
     if cut is None:
         marks = _upper_landmarks(image, found.mask)
         cut, mask = agreed_by_chest(length_by_chest(marks), asked), found.mask
+        if cut is Cut.TOP:
+            marks = _whole_landmarks(image, found.mask) or marks
     else:
         cut = agreed(cut, asked)
     if cut in (Cut.TROUSERS, Cut.SKIRT):
@@ -66,11 +77,36 @@ def _flat(image: Image, found: Cutout, picture: Image, asked: str, long_side: in
     return garment if cut is Cut.TOP else one_piece_of(garment, cut)
 
 
+def _open_jacket(image: Image, mask: Mask) -> tuple[Mask, GarmentLandmarks | None]:
+    """What is between two fronts, and the landmarks of the garment as if it were closed; none of what is no jacket."""
+    front = open_front(mask, mirror_axis(mask))
+    if not front.any():
+        return front, None
+    try:
+        marks = garment_landmarks(image, mask | front)
+    except NotATop:
+        return front, None
+    sleeved = all(side.sleeve for side in marks.sides) and marks.error < _WORST_JACKET
+    left, right = (side.collar for side in marks.sides)
+    return front, replace(marks, neckline=front_neckline(front, left, right)) if sleeved else None
+
+
 def _upper_landmarks(image: Image, mask: Mask) -> GarmentLandmarks:
     try:
-        return long_landmarks(image, mask)
+        return long_landmarks(image, fill_holes(mask))  # the outline counts, not what straps enclose
     except NotATop as other:
         raise unlike_a_garment() from other
+
+
+def _whole_landmarks(image: Image, mask: Mask) -> GarmentLandmarks | None:
+    """A top's landmarks from all of its outline where it was longer than dresses are looked at; else none."""
+    whole = fill_holes(mask)
+    if upper_part(whole).sum() == whole.sum():
+        return None
+    try:
+        return garment_landmarks(image, whole)
+    except NotATop:
+        return None
 
 
 def _worn(person: Person, picture: Image, asked: str, long_side: int) -> Outfit:

@@ -20,6 +20,7 @@ from services.tryon.models import Job
 from services.tryon.peers import Billing, Media, StoredImage
 from services.tryon.saga import Saga
 from services.tryon.tests.engines.bench import FASHN, GARMENT, PERSON, Bench
+from services.tryon.tests.fakes import CHANGE
 
 
 class FakeMedia(Media):
@@ -123,7 +124,7 @@ class Overtaken:
 
     async def generate(self, task: Task, deadline: float) -> Result:
         theirs = {"attempt": col(Job.attempt) + 1, "provider_engine": "fashn", "provider_job_id": "theirs"}
-        await self._jobs.change_now(self._job.id, col(Job.state) == "running", **theirs)
+        await self._jobs.change_now(CHANGE, self._job.id, col(Job.state) == "running", **theirs)
         await task.remember("ours")
         raise AssertionError("went on with a job that is not its own any more")
 

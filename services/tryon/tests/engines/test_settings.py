@@ -49,7 +49,7 @@ def test_each_engine_has_its_own_limits(monkeypatch: pytest.MonkeyPatch) -> None
         ({"ENGINES": "replicate"}, "ENGINES names replicate, which needs REPLICATE_API_KEY"),
         ({"ENGINES": "vertex"}, "ENGINES names vertex, which needs VERTEX_PROJECT"),
         ({"ENGINES": "fashn_vton"}, "ENGINES names fashn_vton, which needs FASHN_VTON_WEIGHTS_DIR"),
-        ({"ENGINES": "magic"}, "ENGINES names magic, which is none of"),
+        ({"ENGINES": "magic"}, "names magic, which is none of"),
         ({"ENGINES": "local,local"}, "each only once"),
         ({"ENGINES": ","}, "at least one engine"),
         (

@@ -1,0 +1,72 @@
+"""Who is next. A user's jobs stand in line a few at a time, so that one user's hundred hold up nobody's first."""
+
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.kit import tasks
+
+WORK_TASK = "tryon"
+"""Brings a job to its end. Payload: job_id, user_id."""
+
+MOVES = frozenset({"held", "succeeded", "releasing"})
+"""The states by which a job comes to the line or leaves its place to the user's next one."""
+
+# Of two that move up at once the second must see what the first has done.
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 0))")
+# A row that is locked is being canceled; whoever does so moves the next one up.
+_MOVE_UP = text("""
+    WITH standing AS (
+        SELECT count(*) AS jobs FROM jobs
+        WHERE user_id = :user_id AND turn IS NOT NULL AND state IN ('held', 'running', 'stored')
+    )
+    UPDATE jobs SET turn = nextval('job_turns'), round = standing.jobs
+    FROM standing
+    WHERE standing.jobs < :most AND jobs.id = (
+        SELECT id FROM jobs WHERE user_id = :user_id AND state = 'held' AND turn IS NULL
+        ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING jobs.id, jobs.round
+""")
+# As the queue has it: who stands in line by round and turn; behind them the others, by how many of their user's own
+# jobs come first.
+_POSITION = text("""
+    WITH open AS (
+        SELECT id, state, turn IS NULL AS behind, coalesce(turn, 0) AS turn,
+            CASE WHEN turn IS NULL THEN row_number() OVER (PARTITION BY user_id ORDER BY id) ELSE round END AS round
+        FROM jobs WHERE state NOT IN ('succeeded', 'failed', 'canceled')
+    )
+    SELECT count(*) FROM open AS other JOIN open AS mine ON mine.id = :job_id
+    WHERE other.state IN ('created', 'held')
+        AND (other.behind, other.round, other.turn, other.id) < (mine.behind, mine.round, mine.turn, mine.id)
+""")
+_LEFT_BEHIND = text("""
+    SELECT user_id FROM jobs WHERE state IN ('held', 'running', 'stored')
+    GROUP BY user_id HAVING bool_or(state = 'held' AND turn IS NULL) AND count(turn) < :most
+""")
+
+
+def payload(job: Any) -> tasks.Payload:
+    """What the task of a job is told."""
+    return {"job_id": job.id, "user_id": job.user_id}
+
+
+async def move_up(connection: AsyncConnection, user_id: str, most: int) -> None:
+    """Puts the user's next job in line, unless `most` of them stand there or are being worked on."""
+    await connection.execute(_ONE_AT_A_TIME, {"user_id": user_id})
+    found = (await connection.execute(_MOVE_UP, {"user_id": user_id, "most": most})).first()
+    if found is not None:
+        # A user's second job comes after everybody's first.
+        task = {"job_id": found.id, "user_id": user_id}
+        await tasks.enqueue(connection, WORK_TASK, task, priority=-found.round)
+
+
+async def position(connection: AsyncConnection, job_id: str) -> int:
+    """How many waiting jobs come before this one."""
+    return int((await connection.execute(_POSITION, {"job_id": job_id})).scalar_one())
+
+
+async def left_behind(connection: AsyncConnection, most: int) -> list[str]:
+    """Users who have a job that could stand in line and does not; there are none unless something went wrong."""
+    return list((await connection.execute(_LEFT_BEHIND, {"most": most})).scalars())

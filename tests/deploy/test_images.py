@@ -1,0 +1,186 @@
+"""The images: their file reads well, and what its steps install is enough to run, and writes nowhere."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2 as pb
+
+from gateway.render import DEFAULTS
+from sandbox import secrets
+from sandbox.stack import ROOT, free_ports
+from services.kit import embedded
+from tests.deploy.installing import build_wheel, install
+from tests.e2e.polling import until
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+SERVICES = ("auth", "media", "tryon", "billing")
+SECRETS = {
+    "auth": ("PASSWORD_PEPPER", "REFRESH_SECRET", "KEY_ENCRYPTION_SECRET"),
+    "media": ("URL_SECRET",),
+    "tryon": (),
+    "billing": ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"),
+}
+
+
+def test_the_dockerfile_is_clean() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def _stages() -> dict[str, str]:
+    parts = re.split(r"^FROM ", DOCKERFILE, flags=re.M)[1:]
+    return {part.splitlines()[0].split(" AS ")[1]: part for part in parts}
+
+
+def test_base_images_have_versions() -> None:
+    outside = {base for stage in _stages().values() if (base := stage.split()[0]) not in (*_stages(), "${SERVICE}")}
+    assert outside
+    assert all(re.search(r":v?\d+\.\d+\.\d+", base) for base in outside), outside
+
+
+@pytest.mark.parametrize("stage", ["service", "gateway", "sandbox"])
+def test_what_runs_is_a_numbered_user_and_no_root(stage: str) -> None:
+    assert re.search(r"^USER ([1-9]\d+):\1$", _stages()[stage], re.M)
+
+
+def test_everything_that_is_copied_exists_and_is_let_into_the_build() -> None:
+    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.M):
+        for source in line.split()[:-1]:
+            assert (ROOT / source).exists(), source
+            assert source.split("/")[0] in let_in, source
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_listens_where_the_gateway_looks_for_it(service: str) -> None:
+    assert f"LISTEN=0.0.0.0:{DEFAULTS[f'{service.upper()}_PORT']}" in _stages()[service]
+    assert f"EXPOSE {DEFAULTS[f'{service.upper()}_PORT']}" in _stages()[service]
+
+
+def test_no_secret_is_in_an_image() -> None:
+    assert not re.search(r"SECRET|PRIVATE|PASSWORD|PEPPER", DOCKERFILE)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our code, as the images have it."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def secret_values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A secret of each kind."""
+    return secrets.load(tmp_path_factory.mktemp("secrets") / "secrets.json")
+
+
+def _environment(service: str, url: str, values: dict[str, str], home: Path) -> dict[str, str]:
+    """As the image and a manifest give it, and nothing of ours beside."""
+    ports = free_ports()
+    return {name: values[name] for name in SECRETS[service]} | {
+        "HOME": str(home),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "LISTEN": f"127.0.0.1:{ports['auth']}",
+        "HEALTH_LISTEN": f"127.0.0.1:{ports['media']}",
+        "DATABASE_URL": url,
+        "DATA_DIR": str(home / "data"),
+        "MODEL_DIR": str(ROOT / ".cache" / "models"),
+        "SERVICE_PRIVATE_KEY": values[f"SERVICE_PRIVATE_KEY.{service}"],
+        "SERVICE_PUBLIC_KEYS": secrets.public_keys(values),
+    }
+
+
+def _status(environment: dict[str, str], service: str = "") -> str:
+    with grpc.insecure_channel(environment["HEALTH_LISTEN"]) as channel:
+        check = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=pb.HealthCheckRequest.SerializeToString,
+            response_deserializer=pb.HealthCheckResponse.FromString,
+        )
+        try:
+            answer = check(pb.HealthCheckRequest(service=service), timeout=5)
+        except grpc.RpcError as error:
+            return str(error.code().name)
+        return str(pb.HealthCheckResponse.ServingStatus.Name(answer.status))
+
+
+@contextmanager
+def started(python: Path, module: str, environment: dict[str, str], home: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A running service, once it is ready."""
+    process = subprocess.Popen([python, "-m", module], env=environment, cwd=home)
+    try:
+        until("ready", lambda: _status(environment) == "SERVING" or process.poll() is not None, seconds=60)
+        assert process.poll() is None, "it has stopped"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _files(folder: Path) -> set[tuple[str, float]]:
+    return {(str(path), path.lstat().st_mtime) for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_runs_from_what_its_image_has_and_writes_nowhere(
+    wheel: Path,
+    service: str,
+    secret_values: dict[str, str],
+    tmp_path: Path,
+    database_url: Callable[[str], str],
+) -> None:
+    python = install(wheel, service, tmp_path / "app")
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = _environment(service, database_url(f"image_{service}"), secret_values, home)
+    before = _files(tmp_path)
+    # Two replicas start at once.
+    command = [python, "-m", f"services.{service}", "migrate"]
+    replicas = [subprocess.Popen(command, env=environment, cwd=home) for _ in range(2)]
+    assert [replica.wait(60) for replica in replicas] == [0, 0]
+    modules = [f"services.{service}", *(["services.tryon.worker"] if service == "tryon" else [])]
+    for module in modules:
+        with started(python, module, environment, home) as process:
+            process.terminate()
+            assert process.wait(60) == 0
+    # Only the folder that media keeps pictures in where it has no object storage.
+    assert {path for path, _ in _files(tmp_path) - before} <= {str(home), str(home / "data"), str(home / "data/blobs")}
+
+
+def test_while_its_database_is_away_a_service_is_alive_but_not_ready(
+    wheel: Path, secret_values: dict[str, str], tmp_path: Path, data_dir: Path
+) -> None:
+    python = install(wheel, "media", tmp_path / "app")
+    environment = _environment("media", embedded.service_url(data_dir, "media"), secret_values, tmp_path)
+    try:
+        # Nobody answers as auth all the while: that is no reason to be restarted or left out.
+        with started(python, "services.media", environment, tmp_path):
+            assert _status(environment, "liveness") == "SERVING"
+            embedded.stop(data_dir)
+            until("not ready", lambda: _status(environment) == "NOT_SERVING", seconds=30)
+            assert _status(environment, "liveness") == "SERVING"
+            embedded.start(data_dir)
+            until("ready again", lambda: _status(environment) == "SERVING", seconds=30)
+    finally:
+        embedded.stop(data_dir)
+
+
+def test_a_service_that_lacks_a_secret_says_which_in_one_sentence(wheel: Path, tmp_path: Path) -> None:
+    python = install(wheel, "billing", tmp_path / "app")
+    environment = {"SERVICE_PUBLIC_KEYS": json.dumps({}), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [python, "-m", "services.billing"], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "SERVICE_PRIVATE_KEY" in done.stderr
+    assert "STRIPE_SECRET_KEY" in done.stderr
+    assert "Traceback" not in done.stderr

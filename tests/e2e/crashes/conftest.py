@@ -1,0 +1,154 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.stack import ROOT, Stack, free_ports
+from services.kit import embedded
+from tests.e2e import pictures
+from tests.e2e.browser import Browser, Json
+from tests.e2e.crashes.nursery import SERVICE, WORKER, Child, Nursery
+from tests.e2e.faults import rows
+from tests.e2e.polling import until
+
+EACH_SECOND = "* * * * * *"
+SELDOM = "0 0 29 2 *"
+WORKER_SETTINGS = {
+    "ENGINES": "fashn",
+    "FASHN_API_KEY": "sandbox",
+    "FASHN_DAILY_BUDGET": "100000",
+    "FASHN_POLL_SECONDS": "0.02",
+    "SWEEP_SCHEDULE": SELDOM,
+    "PRUNE_SCHEDULE": SELDOM,
+}
+
+
+@dataclass
+class World:
+    """A system of its own, whose try-on service and workers are killed all the time."""
+
+    stack: Stack
+    nursery: Nursery
+    provider: httpx.Client
+    """The stand-in for FASHN."""
+    browsers: ExitStack = field(default_factory=ExitStack)
+
+    def patron(self) -> "Patron":
+        """Somebody with five credits and two pictures."""
+        browser = self.browsers.enter_context(Browser(self.stack.url))
+        token = browser.sign_up().cookies["access_token"]
+        form = {
+            "personImageId": browser.upload(pictures.noise())["id"],
+            "outfitImageId": browser.upload(pictures.noise(), "outfit")["id"],
+        }
+        return Patron(browser, token, form)
+
+    def worker(self, failpoint: str = "", **settings: str) -> Child:
+        """One more worker."""
+        return self._start("worker", WORKER, settings | {"LISTEN": "127.0.0.1:0", "DRAPE_FAILPOINT": failpoint})
+
+    def service(self, failpoint: str = "", **settings: str) -> tuple[Child, str]:
+        """One more replica of the service, and its address."""
+        address = f"127.0.0.1:{free_ports()['tryon']}"
+        return self._start("tryon", SERVICE, settings | {"LISTEN": address, "DRAPE_FAILPOINT": failpoint}), address
+
+    @contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """With one of the stack's processes stopped for as long as the block lasts."""
+        pid = self.stack.processes[name].pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def let_leases_run_out(self) -> None:
+        """As if the dead had been dead for a while: what they had in hand is anybody's."""
+        for table in ("pgqueuer", "pgqueuer_schedules"):
+            self.rows(f"UPDATE {table} SET heartbeat = now() - interval '1 hour' WHERE status = 'picked'")
+
+    def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What the try-on service's database holds."""
+        return rows(self.stack, "tryon", statement, *values)
+
+    def until_idle(self) -> None:
+        """Waits until the queue is empty."""
+        until("the queue is empty", lambda: not self.rows("SELECT 1 FROM pgqueuer LIMIT 1"), 30)
+
+    def runs(self, outcome: str = "", seconds: float = 0) -> None:
+        """How long runs at the provider take from now on, and how they end; empty: with a picture."""
+        knobs = {"outcome": outcome, "run_ms": int(seconds * 1000)}
+        self.provider.put("/_sandbox/knobs", json=knobs).raise_for_status()
+
+    def _start(self, name: str, module: str, settings: dict[str, str]) -> Child:
+        log = self.stack.data_dir / "logs" / f"{name}-again.log"
+        return self.nursery.start(module, self.stack.environment(name) | settings, log)
+
+
+@dataclass
+class Patron:
+    """A user with what a try-on is made of."""
+
+    browser: Browser
+    token: str
+    form: Json
+
+    @property
+    def user_id(self) -> str:
+        """Their id."""
+        return self.browser.user_id
+
+
+@contextmanager
+def provider(port: int, log: Path) -> Iterator[httpx.Client]:
+    """The stand-in for FASHN, whose pictures are there at once."""
+    command = [sys.executable, "-m", "sandbox.engines", "--port", str(port), "--painter", "instant"]
+    with log.open("wb") as output, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, stdout=output, stderr=output
+        )
+
+        def answers() -> bool:
+            try:
+                return client.get("/_sandbox/health").is_success
+            except httpx.HTTPError:
+                return False
+
+        try:
+            until("the stand-in answers", answers, 60)
+            client.put("/_sandbox/knobs", json={"limits": False}).raise_for_status()
+            yield client
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def world(make_data_dir: Callable[[], Path]) -> Iterator[World]:
+    """A system of its own, with one worker that is not killed."""
+    ports, data_dir = free_ports(), make_data_dir()
+    at = free_ports()["stripe"]
+    extra = {
+        "auth": {"BCRYPT_COST": "4", "THROTTLE": "off"},
+        "gateway": {"RATE_LIMIT": "off"},
+        "tryon": {"ENGINES": "fashn", "PRE_CHECK": "false", "GENERATE_TIMEOUT_SECONDS": "1"},
+        "worker": WORKER_SETTINGS | {"FASHN_API_BASE": f"http://127.0.0.1:{at}"},
+    }
+    stack = Stack(data_dir, ports, extra=extra)
+    with provider(at, data_dir / "provider.log") as client:
+        stack.start(timeout_seconds=120)
+        nursery = Nursery()
+        made = World(stack, nursery, client)
+        with made.browsers:
+            yield made
+        nursery.close()
+        stack.stop()
+        embedded.stop(data_dir)

@@ -1,0 +1,111 @@
+"""A stack that tells a collector of everything, and a day in it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sandbox import secrets
+from sandbox.stack import Stack, free_ports
+from services.kit import embedded
+from tests.e2e import pictures
+from tests.e2e.browser import PASSWORD, Browser, fetch
+from tests.e2e.fitting import GENERATE, ask, bring, wait_for
+from tests.e2e.polling import until
+from tests.e2e.stripe import checkout, pay
+from tests.telemetry.collector import Collector, Span, collecting
+
+NAME = "Zaphod Beeblebrox"
+SETTINGS = {"auth": {"BCRYPT_COST": "4", "THROTTLE": "off"}, "gateway": {"RATE_LIMIT": "off"}}
+EXPORTERS = ("auth", "media", "tryon", "worker", "billing", "gateway")
+# Long after the test is over: what arrives of billing's spans was sent when it was told to stop.
+LATE = {"OTEL_BSP_SCHEDULE_DELAY": "3600000"}
+
+
+@dataclass
+class Day:
+    """What was told of a day: one person signs up, uploads, makes a picture, fails to make one, and buys credits."""
+
+    collector: Collector
+    logs: Path
+    trace_id: str
+    secrets: dict[str, str]
+    before_stop: list[Span] = field(default_factory=list)
+
+    @property
+    def trace(self) -> list[Span]:
+        """The spans of the request that made the picture."""
+        return self.collector.trace(self.trace_id)
+
+
+@pytest.fixture(scope="session")
+def day(make_data_dir: Callable[[], Path]) -> Iterator[Day]:
+    """The day, all of it told."""
+    with collecting() as (collector, url):
+        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_METRIC_EXPORT_INTERVAL": "1000"}
+        extra = {name: SETTINGS.get(name, {}) | settings for name in EXPORTERS}
+        extra["billing"] |= LATE
+        stack = Stack(make_data_dir(), _with_two_workers(), extra=extra)
+        stack.start(timeout_seconds=120)
+        try:
+            found = Day(collector, stack.data_dir / "logs", "", _own_secrets(stack))
+            with Browser(stack.url) as user:
+                _live(user, found.secrets)
+            found.trace_id = until("the picture's request is told of", lambda: _root(collector, GENERATE), 60)
+            until("its job is told of", lambda: "process tryon" in {span.name for span in found.trace}, 60)
+            # Twice as long as the queue is measured once.
+            until("both workers tell", lambda: _instances(collector, "tryon-worker") == 2, 60)
+            until("the queue is measured", lambda: _measured(collector) >= 3, 60)
+            found.before_stop = found.trace
+        finally:
+            stack.stop()
+            embedded.stop(stack.data_dir)
+        yield found
+
+
+def _with_two_workers() -> dict[str, int]:
+    ports = free_ports(copies=2)
+    return {name: port for name, port in ports.items() if not name.endswith("-2") or name == "worker-2"}
+
+
+def _own_secrets(stack: Stack) -> dict[str, str]:
+    return secrets.load(stack.data_dir / "secrets.json")
+
+
+def _live(user: Browser, known: dict[str, str]) -> None:
+    """Uses everything, and adds to `known` what nobody else may learn."""
+    user.sign_up()
+    assert user.put("/api/user/profile", json={"name": NAME}).status_code == 200
+    form = bring(user)
+    answer = user.post(GENERATE, json=form)
+    assert answer.status_code == 200, answer.text
+    picture = answer.json()["image"]["url"]
+    assert fetch(picture).status_code == 200
+    coffee = user.upload(pictures.landscape())
+    refused = ask(user, form | {"personImageId": coffee["id"]})
+    wait_for(user, refused["id"], "failed")
+    before = user.credits()
+    pay(checkout(user)["url"])
+    until("the credits are there", lambda: user.credits() > before, 60)
+    for attempt in ({"email": user.email, "password": f"wrong {PASSWORD}"}, {"email": user.email, "password": "short"}):
+        assert user.post("/api/auth/login", json=attempt).status_code in (400, 401)
+    assert user.get("/api/auth/email/verify?token=an-invented-secret").status_code >= 400
+    known |= {"e-mail": user.email, "name": NAME, "password": PASSWORD, "mailed token": "an-invented-secret"}
+    known |= {f"cookie {cookie.name}": str(cookie.value) for cookie in user.cookies.jar}
+    known |= {"signature": picture.partition("sig=")[2], "authorization": "Bearer "}
+
+
+def _root(collector: Collector, path: str) -> str:
+    roots = (span for span in list(collector.spans) if span.service == "gateway" and not span.parent_id)
+    return next((span.trace_id for span in roots if span.attributes.get("url.path") == path), "")
+
+
+def _instances(collector: Collector, service: str) -> int:
+    return len({point.instance for point in collector.metrics() if point.service == service})
+
+
+def _measured(collector: Collector) -> int:
+    return sum(
+        point.metric == "drape.queue.length" and point.service == "tryon-worker" for point in collector.metrics()
+    )
