@@ -1,8 +1,8 @@
 """Where the local engine's time and memory go: python -m tests.bench.engine [PERSON_DIR GARMENT_DIR]
 
-Without folders it dresses the astronaut of scikit-image (public domain), enlarged to a phone photo's size, in drawn
-garments. With them, person i gets garment i. Each size is measured in a process of its own: alone with two threads,
-and as one of two such processes at once, which keeps two cores busy.
+Without folders it dresses the astronaut of scikit-image (public domain), enlarged to a phone photo's size, and a drawn
+person in drawn garments. With them, person i gets garment i. Each size is measured in a process of its own: alone with
+two threads, and as one of two such processes at once, which keeps two cores busy.
 """
 
 import io
@@ -22,7 +22,8 @@ import numpy as np
 from PIL import Image as Pillow
 from skimage import data
 
-from sandbox.drawings import OUTFITS
+from sandbox import mannequin
+from sandbox.drawings import OUTFITS, dress, shorts, skirt, trousers
 from services.tryon.engines.local.engine import InputProblem, LocalEngine, Options, ResultNotGoodEnough
 
 _ROUNDS = 3
@@ -47,7 +48,13 @@ def _drawn_pairs(size: tuple[int, int]) -> Pairs:
     astronaut = Pillow.fromarray(np.asarray(data.astronaut()))
     buffer = io.BytesIO()
     astronaut.crop((64, 0, 448, 512)).resize(size, Pillow.Resampling.LANCZOS).save(buffer, "JPEG")
-    return [(name, buffer.getvalue(), draw()) for name, draw in OUTFITS.items()]
+    whole = io.BytesIO()
+    Pillow.fromarray(mannequin.person()).resize((size[0], size[0] * 5 // 3), Pillow.Resampling.LANCZOS).save(
+        whole, "JPEG"
+    )
+    legs = {"trousers": trousers, "shorts": shorts, "skirt": skirt, "dress": dress}
+    pairs = [(name, buffer.getvalue(), draw()) for name, draw in OUTFITS.items()]
+    return pairs + [(name, whole.getvalue(), draw()) for name, draw in legs.items()]
 
 
 def _resized(picture: Path, side: int) -> bytes:
