@@ -10,15 +10,9 @@ from services.tryon.engines.local.handles import TORSO, Scale, SleeveHandles, Sl
 from services.tryon.engines.local.kinds import Cut
 from services.tryon.engines.local.landmarks import GarmentLandmarks, garment_landmarks
 from services.tryon.engines.local.legs import LowerBody
-from services.tryon.engines.local.lower_fit import (
-    LowerHandles,
-    LowerScale,
-    TrouserHandles,
-    centre_seam,
-    hip_row,
-    skirt_x,
-)
+from services.tryon.engines.local.lower_fit import centre_seam
 from services.tryon.engines.local.lower_garment import LowerGarment, LowerLandmarks, crotch_of, hem_corner, legs_of
+from services.tryon.engines.local.lower_handles import LowerHandles, LowerScale, TrouserHandles, hip_row, skirt_x
 from services.tryon.engines.local.mesh import Mesh, backward_map, build_mesh
 from services.tryon.engines.local.shapes import run_at
 from services.tryon.engines.local.warp import Fitting, Part, plan_of, seam_of, split
