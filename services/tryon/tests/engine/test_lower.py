@@ -27,7 +27,7 @@ from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.parse import understand
 from services.tryon.engines.local.pictures import read_picture
 from services.tryon.engines.local.pose import Pose, find_pose
-from services.tryon.engines.local.refuse import lower_body_problems
+from services.tryon.engines.local.refuse import lower_body_problems, wearer_problems
 from services.tryon.tests.engine.conftest import Image, decoded, encoded
 from services.tryon.tests.engine.test_result import psnr
 
@@ -274,6 +274,8 @@ def test_legs_that_are_bent(pose: Pose) -> None:
     knees[[25, 26], 1] = knees[[23, 24], 1] + 40
     found = [problem.reason for problem in lower_body_problems(replace(pose, points=knees), 768, 1280)]
     assert found == ["LEGS_BENT"]
+    assert [problem.reason for problem in wearer_problems(replace(pose, points=knees), 1280)] == ["WEARER_NOT_STANDING"]
+    assert list(wearer_problems(pose, 1280)) == []
     assert list(lower_body_problems(pose, 768, 1280)) == []
 
 
