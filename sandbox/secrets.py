@@ -9,22 +9,21 @@ from pathlib import Path
 from services.kit.identity import public_key_of
 
 SERVICES = ("auth", "media", "tryon", "billing")
-_TEXTS = (
-    "PASSWORD_PEPPER",
-    "REFRESH_SECRET",
-    "KEY_ENCRYPTION_SECRET",
-    "URL_SECRET",
-    "STRIPE_SECRET_KEY",
-    "STRIPE_WEBHOOK_SECRET",
-)
+OWN = {
+    "auth": ("PASSWORD_PEPPER", "REFRESH_SECRET", "KEY_ENCRYPTION_SECRET"),
+    "media": ("URL_SECRET",),
+    "tryon": (),
+    "billing": ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"),
+}
+"""The secrets that each service has beside its key."""
 _PREFIXES = {"STRIPE_SECRET_KEY": "sk_test_", "STRIPE_WEBHOOK_SECRET": "whsec_"}
 
 
 def load(path: Path) -> dict[str, str]:
     """The secrets by name; a service's private key is `SERVICE_PRIVATE_KEY.<service>`."""
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    wanted = {name: _PREFIXES.get(name, "") + secrets.token_hex(24) for name in _TEXTS}
-    wanted |= {f"SERVICE_PRIVATE_KEY.{service}": _key() for service in SERVICES}
+    wanted = {name: new_text(name) for names in OWN.values() for name in names}
+    wanted |= {f"SERVICE_PRIVATE_KEY.{service}": new_service_key() for service in SERVICES}
     if missing := wanted.keys() - known.keys():
         known |= {name: wanted[name] for name in missing}
         _write(path, json.dumps(known, indent=1))
@@ -36,7 +35,13 @@ def public_keys(values: dict[str, str]) -> str:
     return json.dumps({service: public_key_of(values[f"SERVICE_PRIVATE_KEY.{service}"]) for service in SERVICES})
 
 
-def _key() -> str:
+def new_text(name: str) -> str:
+    """A secret of that name: random, and of the form that Stripe's have where it is one."""
+    return _PREFIXES.get(name, "") + secrets.token_hex(24)
+
+
+def new_service_key() -> str:
+    """A private key of a service: Ed25519, base64url."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
 
 

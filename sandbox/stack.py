@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from sandbox import secrets
+from sandbox.cloudinary import config as cloudinary
 from services.kit import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,10 +34,12 @@ DEFAULT_PORTS = {
     "billing": 50054,
     "worker": 50055,
     "stripe": 4242,
+    "cloudinary": 4243,
     "mail": 8025,
     "smtp": 2525,
 }
 _STOP_SECONDS = 25
+_STORE_VARIABLES = ("BLOB_STORE", "CLOUDINARY_URL", "CLOUDINARY_RENDITIONS", "S3_")
 
 
 class StackError(Exception):
@@ -170,17 +173,13 @@ class Stack:
             "PUBLIC_URL": self.url,
             "FRONTEND_URL": self.frontend_url,
         }
-        own = {
-            "auth": ("PASSWORD_PEPPER", "REFRESH_SECRET", "KEY_ENCRYPTION_SECRET"),
-            "media": ("URL_SECRET",),
-            "tryon": (),
-            "billing": ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"),
-        }
         result = {
-            service: base | self._service(service, values) | {name: values[name] for name in own[service]}
+            service: base | self._service(service, values) | {name: values[name] for name in secrets.OWN[service]}
             for service in SERVICES
         }
         result["billing"]["STRIPE_API_BASE"] = f"http://127.0.0.1:{self.ports['stripe']}"
+        result["media"] |= self._stores()
+        result["cloudinary"] = base | {"CLOUDINARY_SANDBOX_PORT": str(self.ports["cloudinary"])}
         result["auth"]["SMTP_URL"] = os.environ.get("SMTP_URL", f"smtp://127.0.0.1:{self.ports['smtp']}")
         result["mail"] = base | {"SMTP_PORT": str(self.ports["smtp"]), "MAIL_PORT": str(self.ports["mail"])}
         if "ENGINES" in os.environ:
@@ -203,6 +202,18 @@ class Stack:
             "MODEL_DIR": str(ROOT / ".cache" / "models"),
             "SERVICE_PRIVATE_KEY": values[f"SERVICE_PRIVATE_KEY.{name}"],
             "SERVICE_PUBLIC_KEYS": secrets.public_keys(values),
+        }
+
+    def _stores(self) -> dict[str, str]:
+        """Where pictures are kept: as whoever starts the stack says, else on the disk, beside a stand-in's cloud."""
+        named = {name: value for name, value in os.environ.items() if name.startswith(_STORE_VARIABLES)}
+        if named:
+            return named
+        cloud = cloudinary.Config(port=self.ports["cloudinary"])
+        return {
+            "BLOB_STORE": "disk",
+            "CLOUDINARY_URL": cloud.cloudinary_url,
+            "CLOUDINARY_UPLOAD_PREFIX": cloud.base_url,
         }
 
     def _stripe(self, values: dict[str, str]) -> dict[str, str]:

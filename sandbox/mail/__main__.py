@@ -14,9 +14,7 @@ async def serve(host: str, smtp_port: int, page_port: int) -> None:
     """Serves until interrupted."""
     inbox = Inbox()
     loop = asyncio.get_running_loop()
-    smtp = await loop.create_server(
-        lambda: SMTP(inbox, hostname="localhost", enable_SMTPUTF8=True), host, smtp_port
-    )
+    smtp = await loop.create_server(lambda: SMTP(inbox, hostname="localhost", enable_SMTPUTF8=True), host, smtp_port)
     config = uvicorn.Config(create_app(inbox), host, page_port, log_level="warning", lifespan="off")
     async with smtp:
         await uvicorn.Server(config).serve()

@@ -113,7 +113,7 @@ def _subscription(subscription: Object, plans: list[Object], names: dict[str, st
     else:
         when = f"Renews on {_day(item['current_period_end'])}."
         action, text = "cancel", "Cancel at the end of the period"
-    later = subscription.get("_next_price")
+    later = None if subscription["cancel_at"] else subscription.get("_next_price")
     if later and (plan := next((each for each in plans if each["id"] == later), None)):
         when += f" From then on {_plan(plan, 1, names)}."
     return f"""<section>

@@ -5,7 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
-from services.billing import audit, catalog, servicer
+from services.billing import audit, catalog, closing, servicer
 from services.billing.checkout import Checkouts
 from services.billing.customers import Customers
 from services.billing.errors import PaymentsUnavailable
@@ -14,7 +14,7 @@ from services.billing.payments import Payments
 from services.billing.portal import Portal
 from services.billing.reconciliation import Reconciliation
 from services.billing.settings import AuditSettings, Settings
-from services.billing.subscriptions import END_TASK, Subscriptions
+from services.billing.subscriptions import Subscriptions
 from services.billing.transactions import Transactions
 from services.billing.webhooks import PROCESS_TASK, Webhooks
 from services.kit import client, database, embedded, server, tasks, user_data
@@ -47,9 +47,6 @@ async def compose(config: Settings, url: str) -> server.Service:
     async def process(payload: tasks.Payload) -> None:
         await webhooks.process(payload["event_id"])
 
-    async def end(payload: tasks.Payload) -> None:
-        await subscriptions.end(payload["subscription_id"])
-
     async def reconcile() -> None:
         try:
             await reconciliation.run()
@@ -60,7 +57,8 @@ async def compose(config: Settings, url: str) -> server.Service:
         await audit.check(db)
 
     runner.task(PROCESS_TASK, process)
-    runner.task(END_TASK, end)
+    for name, handler in closing.handlers(payments).items():
+        runner.task(name, handler)
     runner.every("* * * * *", "expire_holds", ledger.expire_due)
     runner.every(config.reconcile_schedule, "reconcile", reconcile)
     runner.every(config.audit_schedule, "audit", check)

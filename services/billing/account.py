@@ -6,6 +6,7 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import col
 
+from services.billing import metrics
 from services.billing.books import Books, Change, split
 from services.billing.models import Grant, Hold
 from services.kit.ids import new_id
@@ -71,6 +72,7 @@ class LockedAccount(Books):
         change = Change()
         await self.shift(change, grant.id, revoked=more)
         await self.record("revoke" if more > 0 else "restore", change, grant_id=grant.id)
+        metrics.REVOKED.add(max(0, more))
         await self.expire(force=True)
         return True
 
@@ -93,6 +95,8 @@ class LockedAccount(Books):
         # Grants that have ended meanwhile end what came back to them; the capture's balance is what is left then.
         await self.expire(force=True)
         await self.record("capture", Change(held=-amount), hold_id=hold.id, parts=spent)
+        metrics.CAPTURED.add(amount)
+        metrics.RELEASED.add(hold.amount - amount, {"reason": "captured in part"})
 
     async def release(self, hold: Row[Hold], state: str = "released") -> None:
         """Gives an open hold's credits back to the grants they came from."""
@@ -101,6 +105,7 @@ class LockedAccount(Books):
             await self.shift(change, grant_id, used=-taken)
         await self._resolve(hold.id, state=state)
         await self.record("release", change, hold_id=hold.id)
+        metrics.RELEASED.add(hold.amount, {"reason": state})
 
     async def expire(self, *, force: bool = False) -> None:
         """Lets in grants whose time has come, releases holds and ends grants whose time is over.
@@ -128,8 +133,10 @@ class LockedAccount(Books):
     async def _enter(self, grant_id: str) -> None:
         """The credits of a grant come in, and pay first what is owed."""
         entered = update(Grant).where(col(Grant.id) == grant_id).values(entered_at=self.now)
-        left = (await self._connection.execute(entered.returning(col(Grant.remaining)))).scalar_one()
+        found = await self._connection.execute(entered.returning(col(Grant.remaining), col(Grant.source)))
+        left, source = found.one()
         await self.record("grant", Change({grant_id: left}), grant_id=grant_id)
+        metrics.GRANTED.add(left, {"source": source})
         if self.debt and left:
             change = Change()
             await self.pay_debts(change, grant_id, left)
@@ -150,6 +157,7 @@ class LockedAccount(Books):
             change = Change()
             await self.shift(change, grant.id, expired=grant.remaining)
             await self.record("expire", change, grant_id=grant.id)
+            metrics.EXPIRED.add(grant.remaining)
 
     async def _resolve(self, hold_id: str, **values: str | int) -> None:
         await self._connection.execute(update(Hold).where(col(Hold.id) == hold_id).values(values))

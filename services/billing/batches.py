@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from services.kit.database import DatabaseAway
+
 CallT = TypeVar("CallT")
 AnswerT = TypeVar("AnswerT")
 
@@ -68,6 +70,10 @@ class Batches(Generic[CallT, AnswerT]):
         batch = [one for one in batch if not one[1].done()]
         try:
             await self._answer(batch)
+        except DatabaseAway as error:
+            for _, waiting in batch:
+                if not waiting.done():
+                    waiting.set_exception(error)
         except Exception:  # noqa: BLE001 - each call is told its own error, of its own attempt
             for one in batch:
                 await self._alone(one)

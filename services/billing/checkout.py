@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from services.billing.account import LockedAccount
 from services.billing.catalog import Catalog
+from services.billing.closing import give_back
 from services.billing.customers import Customers
 from services.billing.errors import IdempotencyKeyReused, InvalidIdempotencyKey, InvalidPlan
 from services.billing.ledger import Ledger
@@ -95,11 +96,14 @@ class Checkouts:
             values: dict[str, Any] = {}
             if now is not None and now.paid:
                 values = {"status": "completed", "payment_id": now.payment_id, "refunded": refunded}
+                # What was paid is for Stripe to say: somebody may have given a discount there.
+                values |= {"amount": now.amount, "currency": now.currency}
                 if checkout.type == "credits":
                     await account.grant("purchase", checkout.id, checkout.credits)
-                    await account.revoke(
-                        "purchase", checkout.id, revoked_credits(checkout.credits, checkout.amount, refunded)
-                    )
+                    total = revoked_credits(checkout.credits, now.amount, refunded)
+                    await account.revoke("purchase", checkout.id, total)
+                    if refunded < now.amount:
+                        await give_back(connection, account, "purchase", checkout.id, now.payment_id)
             elif now is not None and failed:
                 values = {"status": "failed"}
             elif now is not None and now.status == "expired":

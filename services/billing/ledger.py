@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
+from services.billing import metrics
 from services.billing.account import LockedAccount
 from services.billing.batches import Batches
 from services.billing.errors import (
@@ -42,7 +43,8 @@ _CALLS = text(
     "CAST(:now AS timestamptz[]), CAST(:entry AS text[])) AS call(caller, hold, amount, ends, now, entry)"
 )
 Call = dict[str, Any]
-Outcome = tuple[str, int]
+Outcome = tuple[str, int, int]
+"""What became of a call, the balance after it, and the credits it moved: none when it came again."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +120,12 @@ class Ledger:
         """
         now = self._clock()
         values = {"user": user_id, "hold": hold_id, "amount": amount, "ends": now + lifetime}
-        outcome, credits = await self._call(values, now)
+        outcome, credits, moved = await self._call(values, now)
         if outcome == "insufficient":
             raise InsufficientCredits(
                 "Insufficient credits. Please purchase more credits.", credits=credits, required=amount
             )
+        metrics.HELD.add(moved)
         return _answer(outcome, credits)
 
     async def capture(self, user_id: str, hold_id: str, amount: int | None = None) -> int:
@@ -135,7 +138,9 @@ class Ledger:
         now = self._clock()
         if amount is None:
             values = {"user": user_id, "hold": hold_id, "amount": None, "ends": None}
-            return _answer(*await self._call(values, now))
+            outcome, credits, moved = await self._call(values, now)
+            metrics.CAPTURED.add(moved)
+            return _answer(outcome, credits)
         async with self.locked(user_id, now=now) as (connection, account):
             hold = await _find_hold(connection, user_id, hold_id)
             if hold is None:
@@ -218,7 +223,7 @@ class Ledger:
         columns = {name: [calls[index][name] for index in order] for name in calls[0]}
         async with self._database.read() as connection:
             rows = (await connection.execute(_CALLS, columns)).scalars().all()
-        answers = {index: (outcome, credits) for index, (outcome, credits) in zip(order, rows, strict=True)}
+        answers: dict[int, Outcome] = dict(zip(order, rows, strict=True))
         return [answers[index] for index in range(len(calls))]
 
 

@@ -196,12 +196,15 @@ class Payments:
         async for found in _pages(self._client.v1.invoices, _since(since)):
             yield read_invoice(found)
 
-    async def recent_withdrawals(self, since: datetime) -> AsyncIterator[str]:
-        """The ids of payments that were refunded or disputed since then."""
-        for service in (self._client.v1.refunds, self._client.v1.disputes):
+    async def recent_withdrawals(self, refunds_since: datetime, disputes_since: datetime) -> dict[str, int]:
+        """How much of each payment went back by refunds and disputes made since then, in minor units."""
+        made: dict[str, tuple[list[Any], list[Any]]] = {}
+        both = (self._client.v1.refunds, refunds_since), (self._client.v1.disputes, disputes_since)
+        for index, (service, since) in enumerate(both):
             async for found in _pages(service, _since(since)):
-                if isinstance(found.payment_intent, str):
-                    yield found.payment_intent
+                if payment_id := id_of(found.payment_intent):
+                    made.setdefault(payment_id, ([], []))[index].append(found)
+        return {payment_id: withdrawn(*parts) for payment_id, parts in made.items()}
 
     async def subscriptions(self) -> AsyncIterator[SubscriptionState]:
         """Every subscription, ended ones too."""
@@ -211,6 +214,20 @@ class Payments:
     async def cancel_subscription(self, subscription_id: str) -> None:
         """Ends a subscription now. Safe to repeat."""
         await _found(self._client.v1.subscriptions.cancel_async(subscription_id))
+
+    async def expire_session(self, session_id: str) -> None:
+        """Shuts a page to pay at. Safe to repeat; one that was paid stays as it is."""
+        now = await self.session(session_id)
+        if now and now.status == "open":
+            options: Any = {"idempotency_key": f"expire-{session_id}"}
+            await _found(self._client.v1.checkout.sessions.expire_async(session_id, {}, options))
+
+    async def refund(self, payment_id: str) -> None:
+        """Gives back a payment of which nothing went back yet. Safe to repeat."""
+        if await self.withdrawn(payment_id):
+            return
+        options: Any = {"idempotency_key": f"refund-{payment_id}"}
+        await _answered(self._client.v1.refunds.create_async({"payment_intent": payment_id}, options))
 
     def verified_event(self, body: bytes, signature: str) -> dict[str, Any]:
         """The event in a webhook's body. Raises SignatureInvalid unless Stripe signed it within five minutes."""

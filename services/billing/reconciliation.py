@@ -1,15 +1,18 @@
 """Compares what Stripe has with what we have written down, and makes up for webhooks that never came."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 from sqlmodel import SQLModel, col
 
+from services.billing import metrics
 from services.billing.checkout import Checkouts
+from services.billing.closing import ENDED
 from services.billing.models import Checkout, Invoice, Subscription
 from services.billing.payments import Payments
+from services.billing.stripe_states import SubscriptionState
 from services.billing.subscriptions import Subscriptions
 from services.billing.webhooks import Webhooks
 from services.kit.database import Database
@@ -18,6 +21,9 @@ log = logging.getLogger(__name__)
 
 # Stripe tries to deliver an event for three days; a day more for what it gave up on.
 WINDOW = timedelta(days=4)
+# A bank takes so long at most to debit an account or to refuse a refund, and to decide a dispute.
+SETTLING = timedelta(days=35)
+DECIDING = timedelta(days=120)
 
 
 class Reconciliation:
@@ -38,10 +44,15 @@ class Reconciliation:
         self._webhooks = webhooks
 
     async def run(self, now: datetime | None = None) -> int:
-        """How much had to be repaired among what Stripe made in the last four days, and every subscription."""
-        since = (now or datetime.now(UTC)) - WINDOW
-        repaired = await self._sessions(since) + await self._invoices(since)
-        repaired += await self._withdrawals(since) + await self._plans()
+        """How much had to be repaired among what Stripe made in the last four days, or has not ended yet."""
+        now = now or datetime.now(UTC)
+        since = now - WINDOW
+        subscriptions = [each async for each in self._payments.subscriptions() if each.checkout_id]
+        latest = [each.latest_invoice for each in subscriptions if each.latest_invoice and each.status not in ENDED]
+        repaired = await self._sessions(since) + await self._late_sessions(now - SETTLING, since)
+        repaired += await self._invoices(since, latest)
+        repaired += await self._withdrawals(now) + await self._plans(subscriptions)
+        metrics.REPAIRED.add(repaired)
         if repaired:
             log.warning("webhooks were missed, and made up for", extra={"repaired": repaired})
         return repaired
@@ -57,26 +68,44 @@ class Reconciliation:
                 repaired += 1
         return repaired
 
-    async def _invoices(self, since: datetime) -> int:
-        invoices = [found async for found in self._payments.recent_invoices(since) if found.paid]
-        known = await self._known(Invoice, "stripe_id", "status", [invoice.id for invoice in invoices])
-        missed = [invoice.id for invoice in invoices if known.get(invoice.id) != "completed"]
-        for invoice_id in missed:
-            await self._subscriptions.settle(invoice_id)
-        # Those of other people's subscriptions stay unknown, and are not ours to repair.
-        return len(await self._known(Invoice, "stripe_id", "status", missed))
+    async def _late_sessions(self, begun: datetime, until: datetime) -> int:
+        """Payments that are on their way for long, such as a bank's."""
+        waiting = select(col(Checkout.session_id)).where(
+            col(Checkout.status) == "pending",
+            col(Checkout.session_id).is_not(None),
+            col(Checkout.created_at).between(begun, until),
+        )
+        async with self._database.read() as connection:
+            sessions = [str(found) for found in (await connection.execute(waiting)).scalars()]
+        for session_id in sessions:
+            await self._checkouts.fulfil(session_id)
+        known = await self._known(Checkout, "session_id", "status", sessions)
+        return sum(status != "pending" for status in known.values())
 
-    async def _withdrawals(self, since: datetime) -> int:
+    async def _invoices(self, since: datetime, latest: Collection[str]) -> int:
+        """Recent ones, and the latest of each subscription, which may be paid long after it was made."""
+        paid = {found.id async for found in self._payments.recent_invoices(since) if found.paid}
+        known = await self._known(Invoice, "stripe_id", "status", paid.union(latest))
+        missed = [invoice_id for invoice_id in paid.union(latest) if known.get(invoice_id) != "completed"]
+        for invoice_id in missed:
+            if invoice_id in paid or ((found := await self._payments.invoice(invoice_id)) and found.paid):
+                await self._subscriptions.settle(invoice_id)
+        # Those of other people's subscriptions stay unknown, and are not ours to repair.
+        after = await self._known(Invoice, "stripe_id", "status", missed)
+        return sum(status == "completed" for status in after.values())
+
+    async def _withdrawals(self, now: datetime) -> int:
         repaired = 0
-        for payment_id in {found async for found in self._payments.recent_withdrawals(since)}:
+        recent = await self._payments.recent_withdrawals(now - SETTLING, now - DECIDING)
+        for payment_id, listed in recent.items():
             written = await self._refunded(payment_id)
-            if written is not None and written != await self._payments.withdrawn(payment_id):
+            # Of some payments a part went back before that, and only Stripe has the sum.
+            if written not in (None, listed) and written != await self._payments.withdrawn(payment_id):
                 await self._webhooks.settle_payment(payment_id)
                 repaired += 1
         return repaired
 
-    async def _plans(self) -> int:
-        found = [subscription async for subscription in self._payments.subscriptions() if subscription.checkout_id]
+    async def _plans(self, found: Sequence[SubscriptionState]) -> int:
         known = await self._known_subscriptions([subscription.id for subscription in found])
         repaired = 0
         for now in found:

@@ -20,6 +20,9 @@ class SessionState:
     paid: bool
     checkout_id: str
     payment_id: str | None
+    amount: int
+    """What is paid, after any discount."""
+    currency: str
     subscription_id: str | None = None
 
 
@@ -86,6 +89,8 @@ def read_session(found: Any) -> SessionState:
         paid=found.payment_status in ("paid", "no_payment_required"),
         checkout_id=_metadata(found).get("checkout_id", ""),
         payment_id=id_of(found.payment_intent),
+        amount=found.amount_total or 0,
+        currency=found.currency or "",
         subscription_id=id_of(found.subscription),
     )
 

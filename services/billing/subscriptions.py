@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from services.billing.account import LockedAccount
 from services.billing.catalog import Catalog
+from services.billing.closing import END_TASK, ENDED, close, give_back
 from services.billing.ledger import Ledger
 from services.billing.mirror import Mirror
 from services.billing.models import Checkout, Invoice, Subscription
@@ -23,14 +24,10 @@ from services.kit import tasks
 from services.kit.database import Database
 from services.kit.ids import new_id
 
-END_TASK = "end_subscription"
-"""Ends a subscription of a deleted account at Stripe. Payload: subscription_id."""
-
 # A renewal's invoice may be paid some days late; the credits of the month before last until then.
 _GRACE = timedelta(days=3)
 # While Stripe still tries to collect a renewal the plan stays; its credits come only with the payment.
 ENTITLED = ("active", "trialing", "past_due")
-_ENDED = ("canceled", "incomplete_expired")
 _STATUS = {"paid": "completed", "void": "failed", "uncollectible": "failed"}
 
 
@@ -77,18 +74,9 @@ class Subscriptions:
             await self._mirror.write(user_id, lambda: self._bill(invoice_id), self._write_bill)
 
     async def forget(self, user_id: str) -> None:
-        """Closes the user's account, and has its subscriptions ended at Stripe."""
-        running = select(col(Subscription.id)).where(
-            col(Subscription.user_id) == user_id, col(Subscription.status).not_in(_ENDED)
-        )
+        """Closes the user's account, and has nothing billed for it any more."""
         async with self._ledger.locked(user_id, signup=False) as (connection, account):
-            await account.close()
-            for subscription_id in (await connection.execute(running)).scalars().all():
-                await tasks.enqueue(connection, END_TASK, {"subscription_id": subscription_id})
-
-    async def end(self, subscription_id: str) -> None:
-        """Ends a subscription at Stripe."""
-        await self._payments.cancel_subscription(subscription_id)
+            await close(connection, account)
 
     async def _owner(self, subscription: SubscriptionState | None) -> str | None:
         """Whose subscription it is; None unless it was begun by a checkout of ours."""
@@ -136,6 +124,8 @@ class Subscriptions:
             if row.credits > 0:
                 expires = invoice.period_end + _GRACE if invoice.period_end else None
                 await account.grant("subscription", invoice.id, row.credits, expires)
+            if bill.refunded < invoice.amount:
+                await give_back(connection, account, "subscription", invoice.id, invoice.payment_id)
             for stripe_id, credits in _lost_credits(await _paid_invoices(connection, bill.subscription.id)):
                 await account.revoke("subscription", stripe_id, credits)
 
@@ -152,7 +142,7 @@ class Subscriptions:
         }
         statement = upsert(Subscription).values(row).on_conflict_do_update(index_elements=["id"], set_=row)
         await connection.execute(statement)
-        if account.closed and now.status not in _ENDED:
+        if account.closed and now.status not in ENDED:
             await tasks.enqueue(connection, END_TASK, {"subscription_id": now.id})
         plan = await self._plan(connection, account.user_id)
         if plan != account.plan:

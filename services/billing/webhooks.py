@@ -1,5 +1,6 @@
 """Stripe's events: verify, keep, answer; then act on each as a durable task."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import col
 
+from services.billing import metrics
 from services.billing.catalog import Catalog
 from services.billing.checkout import Checkouts
 from services.billing.ledger import Ledger
@@ -52,6 +54,8 @@ class Webhooks:
             row = (await connection.execute(select(StripeEvent).where(col(StripeEvent.id) == event_id))).one()
         if subject := _subject_of(row.payload):
             await self._act(row.type, subject)
+        if isinstance(created := row.payload.get("created"), int):
+            metrics.LAG.record(max(0.0, time.time() - created), {"type": row.type})
         async with self._database.transaction() as connection:
             await connection.execute(
                 update(StripeEvent).where(col(StripeEvent.id) == event_id).values(processed_at=datetime.now(UTC))

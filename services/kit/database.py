@@ -83,6 +83,12 @@ class Database:
             async with self._autocommit.connect() as connection:
                 yield connection
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """As `read`, for a write that is one statement: it commits by itself, in one round trip instead of three."""
+        async with self.read() as connection:
+            yield connection
+
     async def _connect(self) -> asyncpg.Connection:
         try:
             return await connect(self.url, **_SERVER_SETTINGS)

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from typing import Generic, TypeVar
 
 import jwt
 from cryptography.exceptions import InvalidKey
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.kit.errors import ServiceError, Unauthenticated, Unavailable
 from services.kit.revocation import RevokedSessions
-from services.kit.shared import Shared
+from services.kit.shared import Kept, Shared
 
 AUDIENCE = "drape"
 ACCESS_COOKIE = "access_token"
@@ -67,33 +66,6 @@ def caller(_context: object) -> Caller:
 
 
 KeyFetcher = Callable[[], Awaitable[Mapping[str, Ed25519PublicKey]]]
-KeyT = TypeVar("KeyT")
-ValueT = TypeVar("ValueT")
-
-
-class Kept(Generic[KeyT, ValueT]):
-    """Values until their time is over. To sign or check a token costs more than all the rest of a small call."""
-
-    def __init__(self, bound: int = 10_000) -> None:
-        """`bound` is how many are kept at most."""
-        self._bound = bound
-        self._values: dict[KeyT, tuple[ValueT, float]] = {}
-
-    def get(self, key: KeyT) -> ValueT | None:
-        """The value, unless its time is over."""
-        found = self._values.get(key)
-        return found[0] if found and found[1] > time.time() else None
-
-    def put(self, key: KeyT, value: ValueT, ends: float) -> None:
-        """Keeps a value until `ends`, in seconds since 1970; the oldest goes for it if need be."""
-        self._values.pop(key, None)
-        if len(self._values) >= self._bound:
-            del self._values[next(iter(self._values))]
-        self._values[key] = value, ends
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        self._values.clear()
 
 
 class UserTokens:
@@ -200,11 +172,15 @@ class ServiceTokens:
     """Signs the tokens this service shows to others, and checks those that others show to it."""
 
     def __init__(self, name: str, private_key: str, public_keys: Mapping[str, str]) -> None:
-        """Keys are 32 bytes, base64url. Raises ValueError when one is not."""
+        """Keys are 32 bytes, base64url. Raises ValueError when one is not.
+
+        A service may have several public ones, with commas between them, while its key is exchanged for another.
+        """
         self.name = name
         self._private = Ed25519PrivateKey.from_private_bytes(decode_key(private_key))
         self._public = {
-            service: Ed25519PublicKey.from_public_bytes(decode_key(key)) for service, key in public_keys.items()
+            service: [Ed25519PublicKey.from_public_bytes(decode_key(key.strip())) for key in keys.split(",")]
+            for service, keys in public_keys.items()
         }
         self._good: Kept[str, Caller] = Kept()
         self._signed: Kept[tuple[str, str], str] = Kept()
@@ -232,11 +208,22 @@ class ServiceTokens:
         try:
             header = jwt.get_unverified_header(token)
             issuer = str(header.get("kid"))
-            if header.get("typ") != SERVICE_TYPE or issuer not in self._public:
-                return None
-            claims = jwt.decode(
+        except (jwt.PyJWTError, InvalidKey):
+            return None
+        if header.get("typ") != SERVICE_TYPE or issuer not in self._public:
+            return None
+        claims = next(filter(None, (self._claims(token, issuer, key) for key in self._public[issuer])), None)
+        if claims is None:
+            return None
+        found = Caller(user_id=str(claims["sub"]), service=issuer)
+        self._good.put(token, found, int(str(claims["exp"])) + _CLOCK_SKEW_SECONDS)
+        return found
+
+    def _claims(self, token: str, issuer: str, key: Ed25519PublicKey) -> dict[str, object] | None:
+        try:
+            claims: dict[str, object] = jwt.decode(
                 token,
-                self._public[issuer],
+                key,
                 algorithms=["EdDSA"],
                 audience=self.name,
                 issuer=issuer,
@@ -245,9 +232,7 @@ class ServiceTokens:
             )
         except (jwt.PyJWTError, InvalidKey):
             return None
-        found = Caller(user_id=str(claims["sub"]), service=issuer)
-        self._good.put(token, found, int(claims["exp"]) + _CLOCK_SKEW_SECONDS)
-        return found
+        return claims
 
 
 def tokens_in(metadata: Mapping[str, str]) -> list[str]:

@@ -44,6 +44,8 @@ class Service:
     """Adds the servicers to the server and returns their full names."""
     background: Iterable[Callable[[asyncio.Event], Awaitable[None]]] = ()
     """What runs beside the server until the event is set."""
+    alongside: Iterable[Callable[[asyncio.Event], Awaitable[None]]] = ()
+    """The same, but its event is set only when the calls and the work under way at the end are done: they need it."""
     ready: Callable[[], Awaitable[None]] | None = None
     """Raises while the service cannot work, for its health check."""
     close: Callable[[], Awaitable[None]] | None = None
@@ -99,10 +101,12 @@ async def serve(service: Service) -> None:
     server, checks, port = await start(service)
     probes = (await start_probes(service.health_listen, checks))[0] if service.health_listen else None
     log.info("serving", extra={"port": port})
+    done = asyncio.Event()
     tasks = [asyncio.ensure_future(run(stop)) for run in (*service.background, service.users.watch)]
+    beside = [asyncio.ensure_future(run(done)) for run in service.alongside]
     health_task = asyncio.create_task(_watch_health(service, checks, stop))
-    await asyncio.wait([asyncio.create_task(stop.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)
-    failed = [task for task in tasks if task.done() and not stop.is_set()]
+    await asyncio.wait([asyncio.create_task(stop.wait()), *tasks, *beside], return_when=asyncio.FIRST_COMPLETED)
+    failed = [task for task in (*tasks, *beside) if task.done() and not stop.is_set()]
     stop.set()
     log.info("draining")
     await checks.enter_graceful_shutdown()
@@ -114,6 +118,8 @@ async def serve(service: Service) -> None:
         log.warning("work still under way after the drain deadline")
         await _tell_the_rest()
         os._exit(1)
+    done.set()
+    await asyncio.gather(*beside, return_exceptions=True)
     if service.close:
         await service.close()
     if probes:

@@ -36,7 +36,8 @@ class ServiceSettings(BaseSettings):
     service_private_key: SecretStr
     """This service's Ed25519 key for the tokens it shows to others: 32 bytes, base64url."""
     service_public_keys: dict[str, str]
-    """Every service's name and Ed25519 public key, 32 bytes, base64url, as a JSON object."""
+    """Every service's name and Ed25519 public key, 32 bytes, base64url, as a JSON object. Several keys of one service
+    have commas between them: the old one and the new, while it is exchanged."""
     drain_seconds: float = Field(default=20, gt=0)
     """How long requests under way may take after SIGTERM."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

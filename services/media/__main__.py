@@ -10,13 +10,14 @@ from services.kit.rpc import Access
 from services.media import servicer
 from services.media.audit import Audit
 from services.media.blob_rows import SWEEP_TASK, BlobRows
+from services.media.direct_uploads import IMPORT_TASK, DirectUploads
 from services.media.gallery import Gallery
 from services.media.links import Links
 from services.media.picture_pool import PicturePool
 from services.media.quota import Quota
 from services.media.renditions import Renditions
 from services.media.settings import Settings, StoreSettings
-from services.media.stores import open_stores, scaling_stores
+from services.media.stores import direct_cloud, open_stores, scaling_stores
 
 
 async def compose(config: Settings, url: str) -> server.Service:
@@ -29,7 +30,10 @@ async def compose(config: Settings, url: str) -> server.Service:
     pool = PicturePool(
         config.picture_workers, config.picture_seconds, config.picture_memory_mb * 1024 * 1024, config.picture_queue
     )
-    gallery = Gallery(db, rows, stores, pool, links, Quota(config.quota_images, config.quota_bytes))
+    quota = Quota(config.quota_images, config.quota_bytes)
+    gallery = Gallery(db, rows, stores, pool, links, quota)
+    told_at = f"{config.public_url.rstrip('/')}/api/images/direct/notification"
+    direct = DirectUploads(db, gallery, quota, direct_cloud(stores), told_at, config.max_upload_bytes)
     renditions = Renditions(db, rows, stores, pool, links, scaling_stores(config, stores))
     images = servicer.Images(links)
     runner = tasks.TaskRunner(url)
@@ -37,10 +41,19 @@ async def compose(config: Settings, url: str) -> server.Service:
     async def sweep(payload: tasks.Payload) -> None:
         await rows.sweep(payload["blob_id"], keep_row=payload.get("keep_row", False))
 
+    async def bring(payload: tasks.Payload) -> None:
+        await direct.bring(payload["id"], payload["format"])
+
     runner.task(SWEEP_TASK, sweep)
+    runner.task(IMPORT_TASK, bring)
     runner.every("* * * * *", "sweep_pending", rows.sweep_pending)
+    runner.every("* * * * *", "sweep_direct_uploads", direct.sweep)
     runner.every("17 3 * * *", "sweep_without_row", Audit(db, stores).sweep)
     auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
+
+    async def forget(user_id: str) -> None:
+        await direct.forget(user_id)
+        await gallery.delete_all(user_id)
 
     async def close() -> None:
         await pool.close()
@@ -48,9 +61,9 @@ async def compose(config: Settings, url: str) -> server.Service:
         await db.close()
 
     rpcs = (
-        servicer.MediaServicer(gallery, renditions, images, config.max_upload_bytes),
+        servicer.MediaServicer(gallery, renditions, direct, images, config.max_upload_bytes),
         servicer.ImageStoreServicer(gallery, images),
-        user_data.UserDataServicer(gallery.delete_all),
+        user_data.UserDataServicer(forget),
     )
     return server.Service(
         name="media",
@@ -81,8 +94,10 @@ async def audit() -> bool:
             f"{each.store}: {each.rows} rows, {each.blobs} blobs, {len(each.rows_without_blob)} rows without blob, "
             f"{len(each.blobs_without_row)} blobs without row" + (f"; {each.problem}" if each.problem else "")
         )
-        print(*(f"  row without blob: {blob_id}" for blob_id in each.rows_without_blob), sep="\n", end="")
-        print(*(f"  blob without row: {location}" for location in each.blobs_without_row), sep="\n", end="")
+        for blob_id in each.rows_without_blob:
+            print(f"  row without blob: {blob_id}")
+        for location in each.blobs_without_row:
+            print(f"  blob without row: {location}")
     return all(each.good for each in found)
 
 

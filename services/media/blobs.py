@@ -162,9 +162,9 @@ def _write(root: Path, path: Path, file: BinaryIO) -> None:
 
 def _make_folder(root: Path, folder: Path) -> None:
     """Makes the folder for good: a new name is on the disk only once the folder that holds it is."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists() and each.is_relative_to(root)]
-    if not root.exists():
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own = [each for each in (folder, *folder.parents) if each.is_relative_to(root)]
+    missing = [each for each in own if not each.exists()]
+    root.parent.mkdir(parents=True, exist_ok=True)
     for each in reversed(missing):
         each.mkdir(exist_ok=True, mode=0o700)
         _sync_folder(each.parent)

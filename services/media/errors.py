@@ -11,6 +11,12 @@ class ImageNotFound(NotFound):
     reason = "IMAGE_NOT_FOUND"
 
 
+class UploadNotFound(NotFound):
+    """No such direct upload, or somebody else's, or one of long ago."""
+
+    reason = "UPLOAD_NOT_FOUND"
+
+
 class NoImageFile(InvalidArgument):
     """The form has no file, or is none."""
 

@@ -77,6 +77,8 @@ class Gallery:
 
         Raises PictureRejected, QuotaExceeded, Busy.
         """
+        if key and (found := await self.by_key(user_id, key)):
+            return found
         async with self._database.read() as connection:
             await self._quota.check(connection, user_id, more=1)
         picture, normal = await self._pool.normalize(file)

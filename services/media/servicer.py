@@ -17,10 +17,11 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.errors import ServiceError
-from services.kit.http import metadata_of, respond
+from services.kit.http import NO_STORE, metadata_of, respond
 from services.kit.identity import caller
 from services.kit.rpc import Context
 from services.media import metrics
+from services.media.direct_uploads import DirectUploads
 from services.media.downloads import Download, is_known, part_of, preferred_format
 from services.media.errors import InvalidImageType, InvalidMetadata, NoImageFile
 from services.media.forms import read_form
@@ -30,7 +31,7 @@ from services.media.renditions import Renditions
 
 SERVICE = pb.DESCRIPTOR.services_by_name["MediaService"].full_name
 STORE = store.DESCRIPTOR.services_by_name["ImageStoreService"].full_name
-PUBLIC = frozenset({f"{SERVICE}/DownloadImage"})
+PUBLIC = frozenset({f"{SERVICE}/DownloadImage", f"{SERVICE}/ReceiveCloudinaryNotification"})
 INTERNAL = {STORE: frozenset({"tryon"})}
 UPLOAD_TYPES = ("user", "outfit")
 _CHUNK_BYTES = 64 * 1024
@@ -68,8 +69,16 @@ class Images:
 class MediaServicer(media_pb2_grpc.MediaServiceServicer):
     """What browsers call."""
 
-    def __init__(self, gallery: Gallery, renditions: Renditions, images: Images, max_upload_bytes: int) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        renditions: Renditions,
+        direct: DirectUploads,
+        images: Images,
+        max_upload_bytes: int,
+    ) -> None:
         self._gallery = gallery
+        self._direct = direct
         self._renditions = renditions
         self._images = images
         self._max_upload_bytes = max_upload_bytes
@@ -102,6 +111,34 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         image = await self._gallery.save(caller(context).user_id, request.url, _metadata(request.metadata))
         await respond(context, 201)
         return pb.SaveImageResponse(message="Image saved successfully", image=self._images.message(image))
+
+    async def CreateDirectUpload(
+        self, request: pb.CreateDirectUploadRequest, context: Context
+    ) -> pb.CreateDirectUploadResponse:
+        check_type(request.type)
+        allowed = await self._direct.allow(caller(context).user_id, request.type)
+        expires = Timestamp()
+        expires.FromDatetime(allowed.expires_at)
+        await respond(context, headers=(NO_STORE,))
+        return pb.CreateDirectUploadResponse(id=allowed.id, url=allowed.url, fields=allowed.fields, expires_at=expires)
+
+    async def GetDirectUpload(self, request: pb.GetDirectUploadRequest, context: Context) -> pb.GetDirectUploadResponse:
+        row, image = await self._direct.get(caller(context).user_id, request.id)
+        await respond(context, headers=(NO_STORE,))
+        return pb.GetDirectUploadResponse(
+            id=row.id,
+            state=row.state,
+            image=self._images.message(image) if image else None,
+            reason=row.reason,
+            message=row.message,
+        )
+
+    async def ReceiveCloudinaryNotification(
+        self, request: HttpBody, context: Context
+    ) -> pb.ReceiveCloudinaryNotificationResponse:
+        told = metadata_of(context)
+        await self._direct.notified(request.data, told.get("x-cld-timestamp", ""), told.get("x-cld-signature", ""))
+        return pb.ReceiveCloudinaryNotificationResponse(received=True)
 
     async def DownloadImage(self, request: pb.DownloadImageRequest, context: Context) -> AsyncIterator[HttpBody]:
         download = await self._download(request, metadata_of(context).get("accept", ""))
@@ -191,7 +228,7 @@ def check_type(kind: str) -> None:
 def _metadata(metadata: Struct) -> dict[str, Any]:
     try:
         return MessageToDict(metadata)
-    except SerializeToJsonError as error:
+    except (SerializeToJsonError, ValueError) as error:
         raise InvalidMetadata("The metadata has a number that JSON cannot say") from error
 
 

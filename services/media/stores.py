@@ -1,8 +1,10 @@
 """Puts the stores together that the settings name."""
 
 from pathlib import Path
+from typing import cast
 
 from services.media.blobs import Blobs, DiskBlobs, Scaling, Stores
+from services.media.direct_uploads import Cloud
 from services.media.settings import StoreSettings
 
 
@@ -34,4 +36,9 @@ def open_stores(config: StoreSettings) -> Stores:
 def scaling_stores(config: StoreSettings, stores: Stores) -> dict[str, Scaling]:
     """The stores that make smaller copies themselves."""
     cloudinary = stores.by_name.get("cloudinary")
-    return {"cloudinary": cloudinary} if cloudinary and config.cloudinary_renditions else {}  # type: ignore[dict-item]
+    return {"cloudinary": cast(Scaling, cloudinary)} if cloudinary and config.cloudinary_renditions else {}
+
+
+def direct_cloud(stores: Stores) -> Cloud | None:
+    """Where browsers may send pictures themselves, if anywhere."""
+    return cast(Cloud | None, stores.by_name.get("cloudinary"))

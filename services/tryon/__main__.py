@@ -1,5 +1,7 @@
 """The try-on service: settings → dependencies → serve. `services.tryon.worker` is the other half."""
 
+import asyncio
+import logging
 from pathlib import Path
 
 from services.kit import client, database, server, user_data
@@ -7,11 +9,14 @@ from services.kit.identity import ServiceTokens
 from services.kit.rpc import Access
 from services.tryon import servicer
 from services.tryon.checks import Checks
+from services.tryon.engines.base import EngineFailed
 from services.tryon.engines.processes import LocalProcesses
 from services.tryon.generation import Generation
 from services.tryon.jobs import Jobs
 from services.tryon.peers import Billing, Media
 from services.tryon.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 async def compose(config: Settings, url: str) -> server.Service:
@@ -34,9 +39,12 @@ async def compose(config: Settings, url: str) -> server.Service:
         hold_seconds=config.hold_seconds,
         max_queue=config.max_queue,
     )
+    warming = asyncio.create_task(_warm(checker)) if config.pre_check else None
     auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
 
     async def close() -> None:
+        if warming:
+            warming.cancel()
         await checker.close()
         await media.close()
         await billing.close()
@@ -54,10 +62,17 @@ async def compose(config: Settings, url: str) -> server.Service:
         users=client.user_tokens(auth, tokens, config.token_issuer),
         tokens=tokens,
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],
-        background=(jobs.listen,),
+        alongside=(jobs.listen,),
         ready=db.ready,
         close=close,
     )
+
+
+async def _warm(checker: LocalProcesses) -> None:
+    try:
+        await checker.prepare()
+    except EngineFailed:
+        log.exception("images cannot be checked")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Jobs in the database: every change of a job's row is here, and every change is announced."""
+"""Jobs in the database: every change of a job's row is here, and the database announces each (migration 0003)."""
 
 import asyncio
 import base64
@@ -6,15 +6,18 @@ import binascii
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import col
 
+from services.kit import tasks
 from services.kit.database import Database
 from services.kit.failpoints import Step
 from services.tryon import line
@@ -29,13 +32,15 @@ FIELDS = {"person": "personImageId", "garment": "outfitImageId"}
 """The request's fields, by what engines call their images."""
 FINISHED = ("succeeded", "failed", "canceled")
 
+UNWANTED = frozenset({"releasing", *FINISHED})
+"""The states of jobs for which no picture is to be made any more."""
+
 JobRow = Row[Job]
 
 _ADD, _FORGET, _FORGET_USER, _PRUNE, _MEND = (
     Step(f"jobs.{name}") for name in ("add", "forget", "forget_user", "prune", "mend")
 )
 _PRUNED_AT_ONCE = 1000
-_NOTIFY = text("SELECT pg_notify(:channel, id) FROM unnest(CAST(:ids AS text[])) AS id")
 
 
 class Jobs:
@@ -45,13 +50,13 @@ class Jobs:
         """`running_per_user` is how many jobs of one user are in line or worked on at a time."""
         self._database = database
         self._running_per_user = running_per_user
-        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waiting: dict[str, set[Waiter]] = defaultdict(set)
 
     async def add(self, values: dict[str, Any]) -> tuple[JobRow, bool]:
         """Adds a job, or finds the one with the same idempotency key; tells whether it is new."""
         statement = upsert(Job).values(values).on_conflict_do_nothing().returning(Job)
         while True:
-            async with _ADD, self._database.transaction() as connection:
+            async with _ADD, self._database.statement() as connection:
                 if row := (await connection.execute(statement)).first():
                     return row, True
             # Between these two the other one may be forgotten: then there is room again.
@@ -79,16 +84,13 @@ class Jobs:
             found = await connection.execute(select(col(Job.state)).where(col(Job.id) == job_id))
             return found.scalar_one_or_none()
 
-    async def until_ended(self, job_id: str) -> None:
-        """Returns when the job needs no picture any more: it is gone, canceled, or being released."""
-        changed = asyncio.Event()
-        self._waiting[job_id].add(changed)
-        try:
-            while await self.state_of(job_id) not in (None, "releasing", *FINISHED):
-                await changed.wait()
-                changed.clear()
-        finally:
-            self._stop_waiting(job_id, changed)
+    async def until_ended(self, waiter: "Waiter") -> None:
+        """Returns when the job of a waiter for `UNWANTED` needs no picture any more: it is gone or being released."""
+        while True:
+            await waiter.changed.wait()
+            waiter.changed.clear()
+            if await self.state_of(waiter.job_id) in (None, *UNWANTED):
+                return
 
     async def page(self, user_id: str, size: int, token: str) -> tuple[Sequence[JobRow], str]:
         """Some of the user's jobs, newest first, and the next page's token. Raises InvalidPageToken."""
@@ -103,23 +105,22 @@ class Jobs:
     async def change(
         self, connection: AsyncConnection, job_id: str, where: ColumnElement[bool], **values: Any
     ) -> JobRow | None:
-        """Changes a job that meets the condition and announces it with the commit; None when it does not meet it.
+        """Changes a job that meets the condition; None when it does not meet it.
 
         A change by which the job comes to the line, or leaves it, moves its user's next one up.
         """
-        values["version"] = col(Job.version) + 1
-        statement = update(Job).where(col(Job.id) == job_id, where).values(values).returning(Job)
-        row = (await connection.execute(statement)).first()
-        if row is not None:
-            if values.get("state") in line.MOVES:
-                await line.move_up(connection, row.user_id, self._running_per_user)
-            await _announce(connection, [job_id])
+        row = (await connection.execute(_changing(job_id, where, values))).first()
+        if row is not None and values.get("state") in line.MOVES:
+            await line.move_up(connection, row.user_id, self._running_per_user)
         return row
 
     async def change_now(self, step: Step, job_id: str, where: ColumnElement[bool], **values: Any) -> JobRow | None:
         """As `change`, in a transaction of its own, which is that step."""
-        async with step, self._database.transaction() as connection:
-            return await self.change(connection, job_id, where, **values)
+        if values.get("state") in line.MOVES:
+            async with step, self._database.transaction() as connection:
+                return await self.change(connection, job_id, where, **values)
+        async with step, self._database.statement() as connection:
+            return (await connection.execute(_changing(job_id, where, values))).first()
 
     async def forget(self, job_id: str) -> None:
         """Deletes a job that was never begun, so that its idempotency key can be used again."""
@@ -127,7 +128,7 @@ class Jobs:
 
     async def forget_user(self, user_id: str) -> None:
         """Deletes all jobs of a user; workers that are at one, and whoever waits for one, find it gone."""
-        await self._delete(_FORGET_USER, col(Job.user_id) == user_id)
+        await self._delete(_FORGET_USER, col(Job.user_id) == user_id, clear_up=True)
 
     async def prune(self, keep: timedelta) -> None:
         """Deletes the rows of jobs that finished longer ago than that. Their pictures stay."""
@@ -145,11 +146,17 @@ class Jobs:
             async with _MEND, self._database.transaction() as connection:
                 await line.move_up(connection, user_id, self._running_per_user)
 
-    async def _delete(self, step: Step, *where: ColumnElement[bool]) -> int:
-        """Deletes jobs and wakes those who wait for them; how many there were."""
+    async def _delete(self, step: Step, *where: ColumnElement[bool], clear_up: bool = False) -> int:
+        """Deletes jobs; how many there were.
+
+        With `clear_up` workers give back what is set aside for those that were not finished, and delete what is stored.
+        """
+        statement = delete(Job).where(*where).returning(col(Job.id), col(Job.user_id), col(Job.state))
         async with step, self._database.transaction() as connection:
-            gone = list((await connection.execute(delete(Job).where(*where).returning(col(Job.id)))).scalars())
-            await _announce(connection, gone)
+            gone = (await connection.execute(statement)).all()
+            for job in gone:
+                if clear_up and job.state not in FINISHED:
+                    await tasks.enqueue(connection, line.WORK_TASK, line.payload(job), priority=1)
             return len(gone)
 
     async def unfinished(self) -> int:
@@ -177,49 +184,62 @@ class Jobs:
 
     async def changes(self, user_id: str, job_id: str, every_seconds: float) -> AsyncIterator[JobRow]:
         """The job now, after each change and at least as often as told, until it is finished. Raises JobNotFound."""
-        changed = asyncio.Event()
-        self._waiting[job_id].add(changed)
-        try:
+        with self.waiting(job_id) as waiter:
             while True:
-                changed.clear()
+                waiter.changed.clear()
                 yield (job := await self.get(user_id, job_id))
                 if job.state in FINISHED:
                     return
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), every_seconds)
-        finally:
-            self._stop_waiting(job_id, changed)
+                    await asyncio.wait_for(waiter.changed.wait(), every_seconds)
 
     async def finished(self, user_id: str, job_id: str, timeout_seconds: float) -> JobRow:
         """The job once it is finished, or as it is after the timeout. Raises JobNotFound."""
-        try:
+        with self.waiting(job_id, frozenset(FINISHED)) as waiter, contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
-                async for job in self.changes(user_id, job_id, timeout_seconds):
-                    if job.state in FINISHED:
-                        return job
-        except TimeoutError:
-            pass
+                while (job := await self.get(user_id, job_id)).state not in FINISHED:
+                    await waiter.changed.wait()
+                    waiter.changed.clear()
+                return job
         return await self.get(user_id, job_id)
+
+    @contextlib.contextmanager
+    def waiting(self, job_id: str, states: frozenset[str] | None = None) -> Iterator["Waiter"]:
+        """Somebody who hears when the job comes to one of these states, or to any, or is deleted."""
+        waiter = Waiter(job_id, states)
+        self._waiting[job_id].add(waiter)
+        try:
+            yield waiter
+        finally:
+            self._waiting[job_id].discard(waiter)
+            if not self._waiting[job_id]:
+                del self._waiting[job_id]
 
     async def listen(self, stop: asyncio.Event) -> None:
         """Hears of changes until `stop`; runs beside the server."""
         await self._database.listen(CHANNEL, self._heard, stop)
 
-    def _stop_waiting(self, job_id: str, changed: asyncio.Event) -> None:
-        self._waiting[job_id].discard(changed)
-        if not self._waiting[job_id]:
-            del self._waiting[job_id]
-
-    def _heard(self, job_id: str) -> None:
+    def _heard(self, announced: str) -> None:
+        job_id, _, state = announced.partition(" ")
         # An empty payload is a new connection: anything may have changed before it.
         waiting = self._waiting.get(job_id, set()) if job_id else set().union(*self._waiting.values())
-        for changed in waiting:
-            changed.set()
+        for waiter in waiting:
+            if not state or waiter.states is None or state in waiter.states or state == "gone":
+                waiter.changed.set()
 
 
-async def _announce(connection: AsyncConnection, job_ids: list[str]) -> None:
-    if job_ids:
-        await connection.execute(_NOTIFY, {"channel": CHANNEL, "ids": job_ids})
+@dataclass(eq=False)
+class Waiter:
+    """Waits for a job."""
+
+    job_id: str
+    states: frozenset[str] | None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def _changing(job_id: str, where: ColumnElement[bool], values: dict[str, Any]) -> ReturningUpdate[Job]:
+    values = values | {"version": col(Job.version) + 1}
+    return update(Job).where(col(Job.id) == job_id, where).values(values).returning(Job)
 
 
 def new_job(user_id: str, job_id: str, key: str, person: str, outfit: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -13,22 +13,7 @@ WORK_TASK = "tryon"
 MOVES = frozenset({"held", "succeeded", "releasing"})
 """The states by which a job comes to the line or leaves its place to the user's next one."""
 
-# Of two that move up at once the second must see what the first has done.
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 0))")
-# A row that is locked is being canceled; whoever does so moves the next one up.
-_MOVE_UP = text("""
-    WITH standing AS (
-        SELECT count(*) AS jobs FROM jobs
-        WHERE user_id = :user_id AND turn IS NOT NULL AND state IN ('held', 'running', 'stored')
-    )
-    UPDATE jobs SET turn = nextval('job_turns'), round = standing.jobs
-    FROM standing
-    WHERE standing.jobs < :most AND jobs.id = (
-        SELECT id FROM jobs WHERE user_id = :user_id AND state = 'held' AND turn IS NULL
-        ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
-    )
-    RETURNING jobs.id, jobs.round
-""")
+_MOVE_UP = text("SELECT job_id, job_round FROM move_up(CAST(:user_id AS text), CAST(:most AS integer))")
 # As the queue has it: who stands in line by round and turn; behind them the others, by how many of their user's own
 # jobs come first.
 _POSITION = text("""
@@ -54,12 +39,11 @@ def payload(job: Any) -> tasks.Payload:
 
 async def move_up(connection: AsyncConnection, user_id: str, most: int) -> None:
     """Puts the user's next job in line, unless `most` of them stand there or are being worked on."""
-    await connection.execute(_ONE_AT_A_TIME, {"user_id": user_id})
     found = (await connection.execute(_MOVE_UP, {"user_id": user_id, "most": most})).first()
     if found is not None:
         # A user's second job comes after everybody's first.
-        task = {"job_id": found.id, "user_id": user_id}
-        await tasks.enqueue(connection, WORK_TASK, task, priority=-found.round)
+        task = {"job_id": found.job_id, "user_id": user_id}
+        await tasks.enqueue(connection, WORK_TASK, task, priority=-found.job_round)
 
 
 async def position(connection: AsyncConnection, job_id: str) -> int:

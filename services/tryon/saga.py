@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, case, select
 from sqlmodel import col
 
 from services.kit import tasks
@@ -21,7 +21,7 @@ from services.tryon import line
 from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress, ProviderRun
 from services.tryon.engines.chain import EngineChain
 from services.tryon.errors import GenerationFailed, ImagesNotFound
-from services.tryon.jobs import FIELDS, JobRow, Jobs
+from services.tryon.jobs import FIELDS, UNWANTED, JobRow, Jobs, Waiter
 from services.tryon.models import Job
 from services.tryon.peers import Billing, HoldLost, Media
 from services.tryon.release import release
@@ -30,11 +30,10 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_TAKE, _RUNNING, _READ, _GENERATE, _PROGRESS, _REMEMBER, _STORING, _STORE, _STORED, _CAPTURE, _SUCCEEDED, _FAIL = (
+_TAKE, _READ, _GENERATE, _PROGRESS, _REMEMBER, _STORING, _STORE, _STORED, _CAPTURE, _SUCCEEDED, _FAIL = (
     Step(f"saga.{name}")
     for name in (
         "take",
-        "running",
         "read",
         "generate",
         "progress",
@@ -51,6 +50,13 @@ _SWEEP, _CLEAR_UP, _GIVE_BACK = (Step(f"saga.{name}") for name in ("sweep", "cle
 _OPEN = ("held", "running", "stored", "releasing")
 # Longer than a request takes to set a credit aside, all its retries included.
 _ABANDONED_AFTER = timedelta(seconds=60)
+_BEGINS = col(Job.state).in_(("held", "running"))
+_TAKEN: dict[str, Any] = {
+    "attempt": col(Job.attempt) + 1,
+    "state": case((_BEGINS, "running"), else_=col(Job.state)),
+    "stage": case((_BEGINS, "preparing"), else_=col(Job.stage)),
+    "progress": case((_BEGINS, 0), else_=col(Job.progress)),
+}
 
 
 class Overtaken(Exception):
@@ -81,13 +87,17 @@ class Saga:
 
     async def run(self, job_id: str, user_id: str) -> None:
         """Brings a job to its end from wherever it is. Raises when something it needs does not answer."""
-        job = await self._jobs.change_now(_TAKE, job_id, col(Job.state).in_(_OPEN), attempt=col(Job.attempt) + 1)
+        with self._jobs.waiting(job_id, UNWANTED) as waiter:
+            await self._run(job_id, user_id, waiter)
+
+    async def _run(self, job_id: str, user_id: str, waiter: Waiter) -> None:
+        job = await self._jobs.change_now(_TAKE, job_id, col(Job.state).in_(_OPEN), **_TAKEN)
         if job is None:
             await self._clear_up_after(job_id, user_id)
             return
         try:
-            if job.state in ("held", "running"):
-                job = await self._make(job)
+            if job.state == "running":
+                job = await self._make(job, waiter)
             if job.state == "stored":
                 job = await self._capture(job)
             if job.state == "releasing":
@@ -119,11 +129,10 @@ class Saga:
         """Forgets jobs that finished long ago."""
         await self._jobs.prune(self._keep)
 
-    async def _make(self, job: JobRow) -> JobRow:
+    async def _make(self, job: JobRow, waiter: Waiter) -> JobRow:
         """Makes and stores the picture, or turns to releasing."""
         if job.attempt > self._max_attempts:
             return await self._fail(job, GenerationFailed.reason, GenerationFailed.SENTENCE)
-        job = await self._step(_RUNNING, job, state="running", stage="preparing", progress=0)
         try:
             async with _READ:
                 person, garment = await asyncio.gather(
@@ -139,7 +148,7 @@ class Saga:
                 self._remember(job),
             )
             async with _GENERATE:
-                engine, result = await self._unless_ended(job.id, making)
+                engine, result = await self._unless_ended(waiter, making)
         except InputProblem as problem:
             place = {"error_field": FIELDS[problem.which], "error_box": problem.box and list(problem.box)}
             return await self._fail(job, problem.reason, problem.message, **place)
@@ -159,16 +168,16 @@ class Saga:
             image = await self._media.store(job.user_id, job.id, result.data, metadata)
         return await self._step(_STORED, job, state="stored", image_id=image.id)
 
-    async def _unless_ended(self, job_id: str, making: Coroutine[Any, Any, T]) -> T:
+    async def _unless_ended(self, waiter: Waiter, making: Coroutine[Any, Any, T]) -> T:
         """What is being made, unless nobody wants it any more: then its making is stopped. Raises Overtaken."""
         made = asyncio.create_task(making)
-        ended = asyncio.create_task(self._jobs.until_ended(job_id))
+        ended = asyncio.create_task(self._jobs.until_ended(waiter))
         try:
             await asyncio.wait((made, ended), return_when=asyncio.FIRST_COMPLETED)
             if made.done():
                 return made.result()
             ended.result()  # raises when it could not be told
-            raise Overtaken(job_id)
+            raise Overtaken(waiter.job_id)
         finally:
             for task in (made, ended):
                 task.cancel()

@@ -41,7 +41,7 @@ class Settings(ServiceSettings):
     """Jobs of one user that are worked on at a time; the others wait."""
     pre_check: bool = True
     """Whether images are looked at before a credit is set aside for them."""
-    check_seconds: float = Field(default=8, gt=0)
+    check_seconds: float = Field(default=15, gt=0)
     """How long looking at them may take, before the engine is left to find out."""
     engines: Annotated[list[str], NoDecode] = Field(default=["local"])
     """The engines to try, in this order, with commas between them. The API's side needs the names only."""

@@ -1,6 +1,7 @@
 """The workers of the try-on service: take jobs from the queue and bring them to their end."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from services.kit.identity import ServiceTokens, UserTokens
 from services.kit.rpc import Access
 from services.kit.telemetry import log_context
 from services.tryon.engines.build import build_chain, limits_of
+from services.tryon.engines.chain import EngineChain
 from services.tryon.jobs import Jobs
 from services.tryon.line import WORK_TASK
 from services.tryon.metrics import QueueGauges
@@ -18,18 +20,25 @@ from services.tryon.settings import WorkerSettings
 
 
 async def compose(config: WorkerSettings, url: str) -> server.Service:
-    """Puts the worker's side together. Its server answers health checks only."""
+    """The worker with the engines that its settings name. Its server answers health checks only."""
+    # More than the engines make at once: while they are at theirs, the next ones' photos are fetched.
+    at_once = sum(limits.concurrency for limits in limits_of(config).values()) + config.local_workers
+    return await assemble(config, url, lambda db: build_chain(config, db), at_once)
+
+
+async def assemble(
+    config: WorkerSettings, url: str, build: Callable[[database.Database], EngineChain], at_once: int
+) -> server.Service:
+    """Puts a worker together that has `at_once` jobs in hand at most."""
     db = database.Database(url, config.database_pool)
     tokens = ServiceTokens("tryon", config.service_private_key.get_secret_value(), config.service_public_keys)
     media = Media(config.media_address, tokens, config.tls)
     billing = Billing(config.billing_address, tokens, config.tls)
-    engines = build_chain(config, db)
+    engines = build(db)
     jobs = Jobs(db, config.running_per_user)
     keep = timedelta(days=config.keep_jobs_days)
     saga = Saga(db, jobs, media, billing, engines, config.max_attempts, keep)
-    # More than the engines make at once: while they are at theirs, the next ones' photos are fetched.
-    at_once = sum(limits.concurrency for limits in limits_of(config).values())
-    runner = tasks.TaskRunner(url, concurrency=at_once + config.local_workers)
+    runner = tasks.TaskRunner(url, concurrency=at_once)
 
     async def work(payload: tasks.Payload) -> None:
         log_context.set({"job_id": payload["job_id"]})
@@ -59,7 +68,8 @@ async def compose(config: WorkerSettings, url: str) -> server.Service:
         users=UserTokens(client.fetch_keys(auth), config.token_issuer),
         tokens=tokens,
         register=lambda _: (),
-        background=(runner.run, jobs.listen, QueueGauges(jobs.queue_state).run),
+        background=(runner.run, QueueGauges(jobs.queue_state).run),
+        alongside=(jobs.listen,),
         ready=db.ready,
         close=close,
     )

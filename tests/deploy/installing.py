@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -70,14 +72,21 @@ def _closure(requirements: list[Requirement]) -> set[str]:
 
 
 def _link(distribution: metadata.Distribution, packages: Path) -> None:
-    """Links each file by itself: packages share folders, as `google`."""
+    """Links a package as a whole, or each file by itself where others share the folder, as `google`."""
     for file in distribution.files or ():
         if ".." in file.parts or file.suffix == ".pyc":
             continue
-        target = packages / file
-        target.parent.mkdir(parents=True, exist_ok=True)
+        owned = len(set(_owners().get(file.parts[0], ()))) <= 1
+        name = file.parts[0] if owned else file
+        target = packages / name
         if not target.exists():
-            target.symlink_to(Path(str(distribution.locate_file(file))).absolute())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(Path(str(distribution.locate_file(name))).absolute())
+
+
+@cache
+def _owners() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
 
 
 def _pip(*arguments: str) -> None:

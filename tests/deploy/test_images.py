@@ -6,7 +6,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import grpc
@@ -22,12 +23,6 @@ from tests.e2e.polling import until
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 SERVICES = ("auth", "media", "tryon", "billing")
-SECRETS = {
-    "auth": ("PASSWORD_PEPPER", "REFRESH_SECRET", "KEY_ENCRYPTION_SECRET"),
-    "media": ("URL_SECRET",),
-    "tryon": (),
-    "billing": ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"),
-}
 
 
 def test_the_dockerfile_is_clean() -> None:
@@ -71,9 +66,11 @@ def test_no_secret_is_in_an_image() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our code, as the images have it."""
-    return build_wheel(tmp_path_factory.mktemp("wheel"))
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives the Python of a service's image."""
+    wheel = build_wheel(tmp_path_factory.mktemp("wheel"))
+    folder = tmp_path_factory.mktemp("images")
+    return cache(lambda service: install(wheel, service, folder / service))
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +82,7 @@ def secret_values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def _environment(service: str, url: str, values: dict[str, str], home: Path) -> dict[str, str]:
     """As the image and a manifest give it, and nothing of ours beside."""
     ports = free_ports()
-    return {name: values[name] for name in SECRETS[service]} | {
+    return {name: values[name] for name in secrets.OWN[service]} | {
         "HOME": str(home),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -115,15 +112,19 @@ def _status(environment: dict[str, str], service: str = "") -> str:
 
 @contextmanager
 def started(python: Path, module: str, environment: dict[str, str], home: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A running service, once it is ready."""
+    """A process of an image."""
     process = subprocess.Popen([python, "-m", module], env=environment, cwd=home)
     try:
-        until("ready", lambda: _status(environment) == "SERVING" or process.poll() is not None, seconds=60)
-        assert process.poll() is None, "it has stopped"
         yield process
     finally:
         process.kill()
         process.wait()
+
+
+def wait_until_ready(process: "subprocess.Popen[bytes]", environment: dict[str, str]) -> None:
+    """Returns once it says that it can work. Fails when it ends before."""
+    until("ready", lambda: _status(environment) == "SERVING" or process.poll() is not None, seconds=60)
+    assert process.poll() is None, "it has stopped"
 
 
 def _files(folder: Path) -> set[tuple[str, float]]:
@@ -132,38 +133,45 @@ def _files(folder: Path) -> set[tuple[str, float]]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_runs_from_what_its_image_has_and_writes_nowhere(
-    wheel: Path,
+    installed: Callable[[str], Path],
     service: str,
     secret_values: dict[str, str],
     tmp_path: Path,
     database_url: Callable[[str], str],
 ) -> None:
-    python = install(wheel, service, tmp_path / "app")
+    python = installed(service)
+    app = python.parent.parent
     home = tmp_path / "home"
     home.mkdir()
-    environment = _environment(service, database_url(f"image_{service}"), secret_values, home)
-    before = _files(tmp_path)
-    # Two replicas start at once.
-    command = [python, "-m", f"services.{service}", "migrate"]
-    replicas = [subprocess.Popen(command, env=environment, cwd=home) for _ in range(2)]
-    assert [replica.wait(60) for replica in replicas] == [0, 0]
-    modules = [f"services.{service}", *(["services.tryon.worker"] if service == "tryon" else [])]
-    for module in modules:
-        with started(python, module, environment, home) as process:
+    url = database_url(f"image_{service}")
+    environment = _environment(service, url, secret_values, home)
+    before = _files(app) | _files(home)
+    # Two that share a database start, and migrate it, at once.
+    other = "services.tryon.worker" if service == "tryon" else f"services.{service}"
+    with ExitStack() as stack:
+        environments = [environment, _environment(service, url, secret_values, home)]
+        processes = [
+            stack.enter_context(started(python, module, own, home))
+            for module, own in zip((f"services.{service}", other), environments, strict=True)
+        ]
+        for process, own in zip(processes, environments, strict=True):
+            wait_until_ready(process, own)
+        for process in processes:
             process.terminate()
-            assert process.wait(60) == 0
+        assert [process.wait(60) for process in processes] == [0, 0]
     # Only the folder that media keeps pictures in where it has no object storage.
-    assert {path for path, _ in _files(tmp_path) - before} <= {str(home), str(home / "data"), str(home / "data/blobs")}
+    assert {path for path, _ in (_files(app) | _files(home)) - before} <= {str(home / "data"), str(home / "data/blobs")}
 
 
 def test_while_its_database_is_away_a_service_is_alive_but_not_ready(
-    wheel: Path, secret_values: dict[str, str], tmp_path: Path, data_dir: Path
+    installed: Callable[[str], Path], secret_values: dict[str, str], tmp_path: Path, data_dir: Path
 ) -> None:
-    python = install(wheel, "media", tmp_path / "app")
+    python = installed("media")
     environment = _environment("media", embedded.service_url(data_dir, "media"), secret_values, tmp_path)
     try:
         # Nobody answers as auth all the while: that is no reason to be restarted or left out.
-        with started(python, "services.media", environment, tmp_path):
+        with started(python, "services.media", environment, tmp_path) as process:
+            wait_until_ready(process, environment)
             assert _status(environment, "liveness") == "SERVING"
             embedded.stop(data_dir)
             until("not ready", lambda: _status(environment) == "NOT_SERVING", seconds=30)
@@ -174,8 +182,10 @@ def test_while_its_database_is_away_a_service_is_alive_but_not_ready(
         embedded.stop(data_dir)
 
 
-def test_a_service_that_lacks_a_secret_says_which_in_one_sentence(wheel: Path, tmp_path: Path) -> None:
-    python = install(wheel, "billing", tmp_path / "app")
+def test_a_service_that_lacks_a_secret_says_which_in_one_sentence(
+    installed: Callable[[str], Path], tmp_path: Path
+) -> None:
+    python = installed("billing")
     environment = {"SERVICE_PUBLIC_KEYS": json.dumps({}), "PATH": os.environ["PATH"]}
     done = subprocess.run(
         [python, "-m", "services.billing"], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False

@@ -13,6 +13,7 @@ from sandbox.stack import Stack, free_ports
 from services.auth.keys import Keys
 from services.kit import embedded
 from services.kit.database import Database
+from tests.e2e.audit import Audit
 from tests.e2e.browser import Browser
 from tests.e2e.fitting import GENERATE, KEY, TryOn, bring
 from tests.e2e.stripe import Stripe
@@ -37,6 +38,21 @@ def stripe(stack: Stack) -> Iterator[Stripe]:
     controls = Stripe(stack)
     yield controls
     controls.close()
+
+
+@pytest.fixture(scope="session")
+def audit(stack: Stack) -> Audit:
+    """Who audits the stack's books."""
+    return Audit(stack)
+
+
+@pytest.fixture(autouse=True)
+def _books(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever credits a test has moved, the audit finds nothing wrong after it."""
+    audit: Audit | None = request.getfixturevalue("audit") if "stack" in request.fixturenames else None
+    yield
+    if audit:
+        audit.check()
 
 
 @pytest.fixture

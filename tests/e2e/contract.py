@@ -93,7 +93,7 @@ def _fields(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key, inner
-            if key != "metadata":  # holds the caller's own names
+            if key not in ("metadata", "fields"):  # the caller's own names, and those of Cloudinary's form
                 yield from _fields(inner)
     elif isinstance(value, list):
         for inner in value:

@@ -1,6 +1,8 @@
 """Stopping, killing and starting parts of the system."""
 
 import asyncio
+import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +41,17 @@ def changed(stack: Stack, name: str, **settings: str) -> Iterator[None]:
     finally:
         with stopped(stack, name):
             stack.extra[name] = before
+
+
+@contextmanager
+def paused(stack: Stack, name: str) -> Iterator[None]:
+    """With a process standing still for as long as the block lasts."""
+    pid = stack.processes[name].pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def kill(stack: Stack, name: str) -> None:

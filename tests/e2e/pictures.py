@@ -2,6 +2,7 @@
 
 import io
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,11 @@ def tagged() -> bytes:
     out = io.BytesIO()
     decoded(noise()).save(out, "JPEG", exif=exif)
     return out.getvalue()
+
+
+def heic() -> bytes:
+    """A picture of 160 × 96 as phones take them, with the camera on its side."""
+    return (Path(__file__).parents[2] / "services" / "media" / "tests" / "heic" / "orientation-6.heic").read_bytes()
 
 
 def padded(size: int) -> bytes:

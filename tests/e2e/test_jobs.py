@@ -6,22 +6,40 @@ from sandbox.stack import Stack
 from tests.e2e import pictures
 from tests.e2e.browser import Browser, Json, fetch
 from tests.e2e.contract import assert_refused
-from tests.e2e.faults import kill, start
-from tests.e2e.fitting import JOBS, TryOn, ask, bring, events, look, wait_for
+from tests.e2e.faults import kill, paused, start
+from tests.e2e.fitting import GENERATE, JOBS, TryOn, ask, bring, events, look, wait_for
 
 
 def test_a_job_is_shown_as_it_was_answered(tryon: TryOn) -> None:
     assert look(tryon.user, tryon.body["job"]["id"]) == tryon.body["job"]
 
 
-def test_a_job_that_fails_says_why_and_costs_nothing(user: Browser) -> None:
-    job = wait_for(user, ask(user, bring(user, pictures.landscape()))["id"], "failed", "succeeded")
+def ask_in_vain(stack: Stack, user: Browser) -> str:
+    """Asks for a job whose outfit is deleted before it is begun."""
+    with paused(stack, "worker"):
+        form = bring(user)
+        job_id: str = ask(user, form)["id"]
+        assert user.delete(f"/api/images/{form['outfitImageId']}").status_code == 200
+    return job_id
+
+
+def test_a_job_that_fails_says_why_and_costs_nothing(stack: Stack, user: Browser) -> None:
+    job = wait_for(user, ask_in_vain(stack, user), "failed", "succeeded")
     assert job["status"] == "failed"
-    assert job["error"]["reason"] == "NO_PERSON_FOUND"
-    assert "person" in job["error"]["message"]
+    assert job["error"]["reason"] == "IMAGES_NOT_FOUND"
+    assert "deleted" in job["error"]["message"]
     assert "image" not in job
     assert job["createdAt"] <= job["finishedAt"]
     assert user.credits() == 5
+
+
+@pytest.mark.parametrize("path", [GENERATE, JOBS])
+def test_a_photo_without_a_person_is_refused_before_a_credit_is_set_aside(user: Browser, path: str) -> None:
+    info = assert_refused(user.post(path, json=bring(user, pictures.landscape())), 400, reason="NO_PERSON_FOUND")
+    assert info["metadata"]["field"] == "personImageId"
+    assert user.get(JOBS).json()["jobs"] == []
+    entries = user.get("/api/billing/transactions").json()["transactions"]
+    assert [entry for entry in entries if entry["type"] != "signup"] == []
 
 
 def test_a_job_whose_worker_is_killed_finishes_once_and_costs_once(stack: Stack, user: Browser) -> None:
@@ -38,8 +56,8 @@ def test_a_job_whose_worker_is_killed_finishes_once_and_costs_once(stack: Stack,
     assert (balance["credits"], balance["held"]) == (4, 0)
 
 
-def test_the_events_of_a_job_end_when_it_does(user: Browser) -> None:
-    job_id = ask(user, bring(user, pictures.landscape()))["id"]
+def test_the_events_of_a_job_end_when_it_does(stack: Stack, user: Browser) -> None:
+    job_id = ask_in_vain(stack, user)
     seen: list[Json] = []
     events(user, job_id, seen.append)
     assert {job["id"] for job in seen} == {job_id}
@@ -49,8 +67,10 @@ def test_the_events_of_a_job_end_when_it_does(user: Browser) -> None:
 
 
 def test_the_jobs_are_listed_newest_first_and_by_the_page(user: Browser) -> None:
-    form = bring(user, pictures.landscape())
+    form = bring(user)
     ids = [ask(user, form)["id"] for _ in range(3)]
+    for job_id in ids:
+        assert user.post(f"{JOBS}/{job_id}/cancel").status_code == 200
     first = user.get(JOBS, params={"pageSize": 2}).json()
     assert [job["id"] for job in first["jobs"]] == [ids[2], ids[1]]
     second = user.get(JOBS, params={"pageSize": 2, "pageToken": first["nextPageToken"]}).json()

@@ -10,7 +10,7 @@ from sandbox.stack import Stack
 from tests.e2e import pictures
 from tests.e2e.browser import Browser, Json
 from tests.e2e.contract import assert_refused
-from tests.e2e.faults import stopped
+from tests.e2e.faults import changed, stopped
 from tests.e2e.fitting import GENERATE, JOBS, ask, bring, look
 
 NO_CREDITS = "Insufficient credits. Please purchase more credits."
@@ -18,8 +18,8 @@ NO_CREDITS = "Insufficient credits. Please purchase more credits."
 
 @pytest.fixture(scope="module", autouse=True)
 def no_workers(stack: Stack) -> Iterator[None]:
-    """Jobs wait; those that ask for them delete their accounts, and with these the jobs."""
-    with stopped(stack, "worker"):
+    """Jobs wait; those that ask for them delete their accounts, and with these the jobs. Nobody looks at the photos."""
+    with stopped(stack, "worker"), changed(stack, "tryon", PRE_CHECK="false"):
         yield
 
 

@@ -138,7 +138,7 @@ def test_a_file_of_another_kind_is_refused_whatever_its_name(user: Browser, data
 
 def test_a_damaged_picture_is_refused(user: Browser) -> None:
     photo = pictures.noise(size=(400, 500))
-    assert_refused(_send(user, photo[: len(photo) // 2]), 400, reason="INVALID_FILE_TYPE")
+    assert_refused(_send(user, photo[: len(photo) // 2]), 400, reason="IMAGE_DAMAGED")
 
 
 def test_five_megabytes_are_taken(user: Browser) -> None:

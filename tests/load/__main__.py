@@ -30,20 +30,20 @@ async def main() -> int:
 def table(ledger: Ledger) -> str:
     """What happened, as a table and a list of what went wrong."""
     kinds = sorted({request.name for request in ledger.requests})
-    rows = [_row(name, [one for one in ledger.requests if one.name == name]) for name in kinds]
-    rows.append(_row("all", ledger.requests))
-    head = (
-        f"{'request':10} {'count':>7} {'per s':>7} {'p50 ms':>8} {'p90 ms':>8} {'p99 ms':>8} {'max ms':>8} {'wrong':>6}"
-    )
+    ends = [one.ended for one in ledger.requests] or [0.0]
+    span = max(ends) - min([one.began for one in ledger.requests] or [0.0])
+    rows = [_row(name, [one for one in ledger.requests if one.name == name], span) for name in kinds]
+    rows.append(_row("all", ledger.requests, span))
+    columns = "".join(f"{name:>9}" for name in ("p50 ms", "p90 ms", "p99 ms", "max ms"))
+    head = f"{'request':10} {'count':>7} {'per s':>7}{columns} {'wrong':>6}"
     wrong = Counter((request.name, request.problem) for request in ledger.problems)
     return "\n".join([head, *rows, *(f"{count} × {name}: {problem}" for (name, problem), count in wrong.most_common())])
 
 
-def _row(name: str, requests: Sequence[Request]) -> str:
+def _row(name: str, requests: Sequence[Request], span: float) -> str:
     if not requests:
         return f"{name:10} {0:7}"
     took = sorted(request.seconds * 1000 for request in requests)
-    span = max(request.ended for request in requests) - min(request.began for request in requests)
     shares = [took[min(len(took) - 1, int(len(took) * share))] for share in (0.5, 0.9, 0.99)]
     figures = " ".join(f"{value:8.0f}" for value in (*shares, took[-1]))
     wrong = sum(bool(request.problem) for request in requests)

@@ -32,6 +32,8 @@ class Request:
     """0 when there was no answer."""
     problem: str = ""
     """What was wrong with the answer, or with there being none; empty when nothing was."""
+    begun: bool = False
+    """Whether the answer had begun to arrive: one that breaks off then cannot be given again by anybody between."""
 
     @property
     def seconds(self) -> float:
@@ -77,7 +79,7 @@ class Person:
                 with contextlib.suppress(_Gone):
                     if not (self._photo and self._outfit):
                         await self._upload()
-                    [(do, _)] = random.choices(things, [weight for _, weight in things])
+                    [(do, _)] = random.choices(things, [weight for _, weight in things])  # noqa: S311
                     await do()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), random.expovariate(1 / self._think))
@@ -137,9 +139,11 @@ class Person:
         """One request. Raises _Gone when it ends in another way than one of the `good` ones."""
         idempotent = method == "GET" or "idempotency-key" in how.get("headers", {})
         began = time.monotonic()
-        status, problem = 0, ""
+        status, problem, begun = 0, "", False
         try:
-            answer = await self._http.request(method, path, **how)
+            async with self._http.stream(method, path, **how) as answer:
+                begun = True
+                await answer.aread()
         except httpx.TransportError as error:
             problem = type(error).__name__
             raise _Gone from error
@@ -151,7 +155,8 @@ class Person:
             return answer
         finally:
             if status or problem:  # not when the load ended meanwhile
-                self._ledger.requests.append(Request(name, idempotent, began, time.monotonic(), status, problem))
+                ended = time.monotonic()
+                self._ledger.requests.append(Request(name, idempotent, began, ended, status, problem, begun))
 
 
 class _Gone(Exception):

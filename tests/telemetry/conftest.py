@@ -1,5 +1,6 @@
 """A stack that tells a collector of everything, and a day in it."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +10,8 @@ import pytest
 from sandbox import secrets
 from sandbox.stack import Stack, free_ports
 from services.kit import embedded
-from tests.e2e import pictures
 from tests.e2e.browser import PASSWORD, Browser, fetch
-from tests.e2e.fitting import GENERATE, ask, bring, wait_for
+from tests.e2e.fitting import GENERATE, JOBS, ask, bring, wait_for
 from tests.e2e.polling import until
 from tests.e2e.stripe import checkout, pay
 from tests.telemetry.collector import Collector, Span, collecting
@@ -25,13 +25,15 @@ LATE = {"OTEL_BSP_SCHEDULE_DELAY": "3600000"}
 
 @dataclass
 class Day:
-    """What was told of a day: one person signs up, uploads, makes a picture, fails to make one, and buys credits."""
+    """What was told of a day: one person signs up, uploads, makes a picture, cancels another, and buys credits."""
 
     collector: Collector
     logs: Path
     trace_id: str
     secrets: dict[str, str]
     before_stop: list[Span] = field(default_factory=list)
+    gateway_series: set[str] = field(default_factory=set)
+    gateway_labels: set[str] = field(default_factory=set)
 
     @property
     def trace(self) -> list[Span]:
@@ -58,6 +60,7 @@ def day(make_data_dir: Callable[[], Path]) -> Iterator[Day]:
             until("both workers tell", lambda: _instances(collector, "tryon-worker") == 2, 60)
             until("the queue is measured", lambda: _measured(collector) >= 3, 60)
             found.before_stop = found.trace
+            _read_gateway(stack, found)
         finally:
             stack.stop()
             embedded.stop(stack.data_dir)
@@ -82,9 +85,10 @@ def _live(user: Browser, known: dict[str, str]) -> None:
     assert answer.status_code == 200, answer.text
     picture = answer.json()["image"]["url"]
     assert fetch(picture).status_code == 200
-    coffee = user.upload(pictures.landscape())
-    refused = ask(user, form | {"personImageId": coffee["id"]})
-    wait_for(user, refused["id"], "failed")
+    unwanted = ask(user, form)
+    user.post(f"{JOBS}/{unwanted['id']}/cancel", json={})
+    wait_for(user, unwanted["id"], "canceled", "succeeded")
+    assert user.post(GENERATE, json=form | {"outfitImageId": form["personImageId"]}).status_code == 400
     before = user.credits()
     pay(checkout(user)["url"])
     until("the credits are there", lambda: user.credits() > before, 60)
@@ -94,6 +98,15 @@ def _live(user: Browser, known: dict[str, str]) -> None:
     known |= {"e-mail": user.email, "name": NAME, "password": PASSWORD, "mailed token": "an-invented-secret"}
     known |= {f"cookie {cookie.name}": str(cookie.value) for cookie in user.cookies.jar}
     known |= {"signature": picture.partition("sig=")[2], "authorization": "Bearer "}
+
+
+def _read_gateway(stack: Stack, found: Day) -> None:
+    """What Envoy tells Prometheus."""
+    lines = fetch(f"http://127.0.0.1:{stack.ports['admin']}/stats/prometheus").text.splitlines()
+    for line in lines:
+        if line and not line.startswith("#"):
+            found.gateway_series.add(line.partition("{")[0].partition(" ")[0])
+            found.gateway_labels |= set(re.findall(r'(\w+)="', line))
 
 
 def _root(collector: Collector, path: str) -> str:

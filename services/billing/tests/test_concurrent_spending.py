@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -67,6 +67,34 @@ async def test_of_a_capture_and_a_release_at_once_one_takes_effect(ledger: Ledge
         else:
             assert (captured, released, after.credits) == (HoldAlreadyReleased.__name__, "done", before)
         assert after.held == 0
+
+
+async def test_replicas_that_are_asked_for_the_same_ids_by_two_users_at_once_give_each_to_one(
+    database: Database,
+) -> None:
+    users, replicas = [new_id(), new_id()], [Ledger(database, 50), Ledger(database, 50)]
+    for user in users:
+        await replicas[0].standing(user)
+    async with asyncio.timeout(60):
+        for _ in range(5):
+            ids = [new_id() for _ in range(4)]
+            calls = [(replica, user, hold_id) for hold_id in ids for replica, user in zip(replicas, users, strict=True)]
+            outcomes = await asyncio.gather(
+                *(outcome(replica.hold(user, hold_id, 1, MINUTE)) for replica, user, hold_id in calls)
+            )
+            for pair in zip(outcomes[::2], outcomes[1::2], strict=True):
+                assert sorted(pair) == ["HoldMismatch", "done"]
+
+
+async def test_at_the_moment_when_a_hold_ends_it_is_either_spent_or_given_back(database: Database) -> None:
+    moment = datetime(2150, 1, 1, tzinfo=UTC)
+    before, after = Ledger(database, 5, lambda: moment), Ledger(database, 5, lambda: moment + MINUTE)
+    for _ in range(8):
+        user, hold_id = new_id(), new_id()
+        await before.hold(user, hold_id, 2, MINUTE)
+        captured, standing = await asyncio.gather(outcome(before.capture(user, hold_id)), after.standing(user))
+        assert (captured, standing.held) in [("done", 0), ("HoldExpired", 0)]
+        assert (await after.standing(user)).credits == (3 if captured == "done" else 5)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

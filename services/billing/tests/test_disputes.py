@@ -3,7 +3,8 @@
 import pytest
 
 from services.billing.tests.shop import Shop
-from services.billing.tests.test_refunds import books, bought, spend
+from services.billing.tests.test_refunds import books, bought, refund, spend
+from services.billing.transactions import Transactions
 
 
 async def dispute(shop: Shop, payment: str, outcome: str | None = None) -> None:
@@ -34,6 +35,19 @@ async def test_a_decided_dispute_gives_the_credits_back_if_it_was_won(
     await spend(shop, user, 5 + 4)
     await dispute(shop, payment, outcome)
     assert await books(shop, user) == expected
+
+
+async def test_a_dispute_of_a_payment_that_was_refunded_in_part_takes_no_more_than_was_bought(
+    shop: Shop, user: str
+) -> None:
+    payment = await bought(shop, user)
+    await refund(shop, payment, 250)
+    await dispute(shop, payment)
+    assert await books(shop, user) == (5, 0, {"signup": 5})
+    (row,) = (await Transactions(shop.database).page(user, 10, "")).rows
+    assert (row.status, row.amount, row.refunded) == ("refunded", 499, 499)
+    await dispute(shop, payment, "won")
+    assert await books(shop, user) == (10, 0, {"signup": 5, "purchase": 5})
 
 
 async def test_who_paid_a_debt_that_turns_out_to_be_none_gets_it_back(shop: Shop, user: str) -> None:

@@ -1,5 +1,7 @@
 """What Stripe did and never told us is found and made up for."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -56,6 +58,53 @@ async def test_a_subscription_is_followed_through_its_life(
     await shop.sandbox.client.v1.subscriptions.cancel_async(str(session.subscription))
     assert await reconciliation.run() == 1
     assert (await shop.stand(user))[1] == "free"
+
+
+async def test_a_payment_that_was_long_on_its_way_is_granted(
+    shop: Shop, user: str, reconciliation: Reconciliation
+) -> None:
+    page = await shop.checkouts.begin(user, "credits", "small", "")
+    await shop.sandbox.control(f"checkout/{page.session_id}/async", outcome="pending")
+    ten_days_later = datetime.now(UTC) + timedelta(days=10)
+    assert await reconciliation.run(ten_days_later) == 0
+    await shop.sandbox.control(f"checkout/{page.session_id}/async", outcome="succeeds")
+    assert [await reconciliation.run(ten_days_later) for _ in range(2)] == [1, 0]
+    assert await shop.stand(user) == (15, "free")
+
+
+async def test_a_renewal_that_was_paid_long_after_it_was_billed_is_granted(
+    shop: Shop, user: str, reconciliation: Reconciliation
+) -> None:
+    await shop.buy(user, "basic", "subscription")
+    ten_days_later = datetime.now(UTC) + timedelta(days=10)
+    assert await reconciliation.run(ten_days_later) >= 1
+    assert await shop.stand(user) == (55, "basic")
+    assert await reconciliation.run(ten_days_later) == 0
+
+
+async def test_a_dispute_that_was_decided_long_after_it_began_is_followed(
+    shop: Shop, user: str, reconciliation: Reconciliation
+) -> None:
+    payment = await bought(shop, user)
+    charge = (await shop.sandbox.client.v1.charges.list_async({"payment_intent": payment})).data[0]
+    await shop.sandbox.control("dispute", charge=charge.id)
+    assert await reconciliation.run() == 1
+    found = await shop.sandbox.client.v1.disputes.list_async({"payment_intent": payment})
+    await shop.sandbox.control("dispute", dispute=found.data[0].id, outcome="won")
+    assert await reconciliation.run(datetime.now(UTC) + timedelta(days=90)) == 1
+    assert (await books(shop, user))[0] == 15
+
+
+async def test_replicas_that_reconcile_at_once_repair_once(
+    shop: Shop, user: str, reconciliation: Reconciliation
+) -> None:
+    payment = await bought(shop, user)
+    await shop.sandbox.client.v1.refunds.create_async({"payment_intent": payment, "amount": 100})
+    await shop.buy(user, "medium")
+    await shop.buy(user, "basic", "subscription")
+    await asyncio.gather(*(reconciliation.run() for _ in range(3)))
+    assert await shop.stand(user) == (5 + 8 + 25 + 50, "basic")
+    assert await reconciliation.run() == 0
 
 
 async def test_there_is_nothing_to_repair_twice(shop: Shop, user: str, reconciliation: Reconciliation) -> None:

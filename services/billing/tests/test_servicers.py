@@ -1,5 +1,6 @@
 """The service as others reach it: over a channel, composed as in production, with its interceptor."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ from services.kit.database import Database
 from services.kit.identity import UserTokens
 from services.kit.ids import new_id
 from services.kit.tests.credentials import ISSUER, Issuer, ServiceKeys, bearer
+from services.kit.tests.waiting import eventually
 from services.kit.tests.wire import Refusal, refusal
 
 
@@ -144,6 +146,59 @@ async def test_a_hold_is_made_captured_and_released_for_the_user_of_the_token(bi
     released = await billing.ledger.ReleaseHold(ledger_pb2.ReleaseHoldRequest(hold_id=ids[1]), metadata=metadata)
     account = await billing.ledger.GetAccount(ledger_pb2.GetAccountRequest(), metadata=metadata)
     assert (captured.credits, released.credits, account.credits, account.subscription) == (1, 3, 3, "FREE")
+
+
+async def test_a_part_of_a_hold_is_captured_and_the_rest_goes_back(billing: Billing, user: str) -> None:
+    metadata, hold_id = billing.as_service("tryon", user), new_id()
+    hold = ledger_pb2.HoldCreditsRequest(hold_id=hold_id, amount=4, ttl_seconds=60)
+    assert (await billing.ledger.HoldCredits(hold, metadata=metadata)).credits == 1
+    part = ledger_pb2.CaptureHoldRequest(hold_id=hold_id, amount=3)
+    answers = [await billing.ledger.CaptureHold(part, metadata=metadata) for _ in range(2)]
+    assert [answer.credits for answer in answers] == [2, 2]
+    balance = await billing.api.GetBalance(pb.GetBalanceRequest(), metadata=billing.as_user(user))
+    assert (balance.credits, balance.held) == (2, 0)
+    for amount, reason in ((2, "HOLD_ALREADY_CAPTURED"), (0, "VALIDATION_FAILED"), (-1, "VALIDATION_FAILED")):
+        request = ledger_pb2.CaptureHoldRequest(hold_id=hold_id, amount=amount)
+        assert (await refusal(billing.ledger.CaptureHold(request, metadata=metadata))).reason == reason
+
+
+async def test_more_than_was_held_cannot_be_captured(billing: Billing, user: str) -> None:
+    metadata, hold_id = billing.as_service("tryon", user), new_id()
+    hold = ledger_pb2.HoldCreditsRequest(hold_id=hold_id, amount=2, ttl_seconds=60)
+    await billing.ledger.HoldCredits(hold, metadata=metadata)
+    request = ledger_pb2.CaptureHoldRequest(hold_id=hold_id, amount=3)
+    refused = await refusal(billing.ledger.CaptureHold(request, metadata=metadata))
+    assert (refused.code, refused.reason) == (StatusCode.ALREADY_EXISTS, "HOLD_MISMATCH")
+
+
+async def test_an_id_that_two_users_hold_at_once_is_one_users_and_refused_to_the_other(billing: Billing) -> None:
+    for _ in range(5):
+        users, hold_id = [new_id() for _ in range(2)], new_id()
+        hold = ledger_pb2.HoldCreditsRequest(hold_id=hold_id, amount=2, ttl_seconds=60)
+
+        async def outcome(user: str, hold: ledger_pb2.HoldCreditsRequest = hold) -> str:
+            try:
+                await billing.ledger.HoldCredits(hold, metadata=billing.as_service("tryon", user))
+            except grpc.aio.AioRpcError as error:
+                return f"{error.code().name} {error.details()}"
+            return "held"
+
+        outcomes = await asyncio.gather(*(outcome(user) for user in users * 4))
+        assert set(outcomes) == {"held", "ALREADY_EXISTS The hold belongs to another account"}
+        assert outcomes[:2].count("held") == 1
+
+
+async def test_a_hold_ends_by_itself(billing: Billing, user: str) -> None:
+    metadata, hold_id = billing.as_service("tryon", user), new_id()
+    hold = ledger_pb2.HoldCreditsRequest(hold_id=hold_id, amount=5, ttl_seconds=1)
+    await billing.ledger.HoldCredits(hold, metadata=metadata)
+
+    async def freed() -> bool:
+        return (await billing.ledger.GetAccount(ledger_pb2.GetAccountRequest(), metadata=metadata)).credits == 5
+
+    await eventually(freed, "the credits")
+    capture = ledger_pb2.CaptureHoldRequest(hold_id=hold_id)
+    assert (await refusal(billing.ledger.CaptureHold(capture, metadata=metadata))).reason == "HOLD_EXPIRED"
 
 
 async def test_a_hold_of_too_much_is_402_and_says_what_is_missing(billing: Billing, user: str) -> None:

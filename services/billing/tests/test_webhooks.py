@@ -35,9 +35,11 @@ async def working(shop: Shop) -> AsyncIterator[None]:
     runner.task(PROCESS_TASK, process)
     shop.sandbox.receive = shop.webhooks.receive
     work = asyncio.create_task(runner.run(stop))
-    yield
-    stop.set()
-    await work
+    try:
+        yield
+    finally:
+        stop.set()
+        await work
 
 
 async def test_an_event_is_kept_as_it_was_sent(shop: Shop) -> None:
@@ -151,6 +153,27 @@ async def test_an_event_about_what_we_do_not_know_is_kept_and_changes_nothing(
     assert kept is not None
     assert kept.processed_at is not None
     assert await shop.stand(user) == (5, "free")
+
+
+async def test_an_event_of_another_environment_is_kept_and_changes_nothing(shop: Shop, user: str) -> None:
+    page = await shop.checkouts.begin(user, "credits", "small", "")
+    metadata = {"checkout_id": (await shop.checkout(page.session_id)).id}
+    for subject in ("cs_live_1", page.session_id):
+        paid = {"id": subject, "object": "checkout.session", "payment_status": "paid", "metadata": metadata}
+        sent = event("checkout.session.completed", paid) | {"livemode": True}
+        await shop.webhooks.receive(*signed(sent))
+        await shop.webhooks.process(str(sent["id"]))
+    assert await shop.stand(user) == (5, "free")
+
+
+async def test_names_and_addresses_are_not_kept(shop: Shop) -> None:
+    details = {"email": "ann@example.com", "name": "Ann", "address": {"city": "Ghent"}}
+    subject = {"id": "cs_1", "object": "checkout.session", "customer_details": details, "amount_total": 499}
+    sent = event("checkout.session.completed", subject)
+    await shop.webhooks.receive(*signed(sent))
+    kept = await shop.event(str(sent["id"]))
+    assert kept is not None
+    assert kept.payload["data"]["object"] == {"id": "cs_1", "object": "checkout.session", "amount_total": 499}
 
 
 async def test_a_purchase_gives_its_credits_soon_after_it_is_paid(shop: Shop, user: str) -> None:

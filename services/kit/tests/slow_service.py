@@ -35,6 +35,10 @@ async def main(drain_seconds: float, with_background: bool) -> None:
         await finish.wait()
         print("work done", flush=True)
 
+    async def alongside(done: asyncio.Event) -> None:
+        await done.wait()
+        print("heard to the end", flush=True)
+
     async def close() -> None:
         print("closed", flush=True)
 
@@ -48,6 +52,7 @@ async def main(drain_seconds: float, with_background: bool) -> None:
             tokens=ServiceKeys().of("billing"),
             register=register,
             background=(work,) if with_background else (),
+            alongside=(alongside,),
             close=close,
         )
     )

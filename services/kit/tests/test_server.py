@@ -40,6 +40,8 @@ async def test_a_service_that_is_told_to_stop_ends_the_request_under_way(number:
         await says(process, "draining")
         process.send_signal(signal.SIGUSR1)
         assert await request == GOOD
+        # What such a request waits for was heard until then.
+        await says(process, "heard to the end")
         await says(process, "closed")
         assert await ended(process) == 0
 

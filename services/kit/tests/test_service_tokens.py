@@ -12,7 +12,6 @@ from services.kit.errors import Unavailable
 from services.kit.identity import (
     SERVICE_TYPE,
     Caller,
-    Kept,
     ServiceTokens,
     decode_key,
     encode_key,
@@ -21,6 +20,7 @@ from services.kit.identity import (
     read_cookies,
     tokens_in,
 )
+from services.kit.shared import Kept
 from services.kit.tests.credentials import Issuer, ServiceKeys, new_key
 from services.kit.tests.waiting import eventually
 
@@ -43,6 +43,16 @@ def made(keys: ServiceKeys, key_of: str = "tryon", typ: str = SERVICE_TYPE, kid:
 def test_a_service_token_names_the_service_and_the_user(keys: ServiceKeys) -> None:
     token = keys.of("tryon").sign("billing", "ann")
     assert keys.of("billing").verify(token) == Caller(user_id="ann", service="tryon")
+
+
+def test_while_a_key_is_exchanged_tokens_of_both_are_good(keys: ServiceKeys) -> None:
+    successor = ServiceKeys()
+    both = keys.public | {"tryon": f"{keys.public['tryon']}, {successor.public['tryon']}"}
+    billing = ServiceTokens("billing", keys.private["billing"], both)
+    for signer in (keys, successor):
+        assert billing.verify(signer.of("tryon").sign("billing", "ann")) == Caller(user_id="ann", service="tryon")
+    assert billing.verify(ServiceKeys().of("tryon").sign("billing", "ann")) is None
+    assert keys.of("billing").verify(successor.of("tryon").sign("billing", "ann")) is None
 
 
 def test_a_service_token_is_good_for_one_minute(keys: ServiceKeys) -> None:

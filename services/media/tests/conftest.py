@@ -1,8 +1,14 @@
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
+import httpx
 import pytest
+from moto.server import ThreadedMotoServer
 
+from sandbox.cloudinary.config import Config
+from sandbox.cloudinary.serving import serving as serving_cloudinary
 from services.kit import tasks
 from services.kit.database import Database, migrate
 from services.kit.ids import new_id
@@ -107,3 +113,37 @@ async def media(database_url: Callable[[str], str], tmp_path_factory: pytest.Tem
     await tasks.install(url)
     async with serving(url, tmp_path_factory.mktemp("media")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+async def sandbox() -> AsyncIterator[Config]:
+    """A stand-in for Cloudinary."""
+    async with serving_cloudinary(Config(cloud_name="Drape", api_secret="s3cret-_")) as config:
+        yield config
+
+
+@pytest.fixture
+async def cloud(sandbox: Config) -> AsyncIterator[httpx.AsyncClient]:
+    """The stand-in's controls, with everything as at its start."""
+    async with httpx.AsyncClient(base_url=sandbox.base_url, trust_env=False) as http:
+        await http.post("/_sandbox/reset")
+        yield http
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """A server that speaks S3, and its address."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: str) -> Any:
+    """An empty bucket."""
+    resource = boto3.resource(
+        "s3", endpoint_url=s3_server, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="s3cret"
+    )
+    return resource.create_bucket(Bucket=f"drape-{new_id()}")

@@ -2,20 +2,17 @@
 
 import asyncio
 import io
+import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-import boto3
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from sandbox.cloudinary.config import Config
-from sandbox.cloudinary.serving import serving
 from services.kit.ids import new_id
 from services.media.blobs import Blobs, DiskBlobs, Listed
 from services.media.cloudinary_blobs import CloudinaryBlobs
@@ -24,28 +21,12 @@ from services.media.s3_blobs import S3Blobs
 from services.media.tests.samples import decoded, plain
 
 PHOTO, OTHER = plain(), plain(colour="navy")
-KEY = {"aws_access_key_id": "key", "aws_secret_access_key": "s3cret"}
 
 
 class Stored(Protocol):
     """Tells what is in a store, by location."""
 
     async def __call__(self) -> set[str]: ...
-
-
-@pytest.fixture(scope="session")
-async def sandbox() -> AsyncIterator[Config]:
-    """A stand-in for Cloudinary."""
-    async with serving(Config(cloud_name="Drape", api_secret="s3cret-_")) as config:
-        yield config
-
-
-@pytest.fixture
-async def cloud(sandbox: Config) -> AsyncIterator[httpx.AsyncClient]:
-    """The stand-in's controls, with everything as at its start."""
-    async with httpx.AsyncClient(base_url=sandbox.base_url, trust_env=False) as http:
-        await http.post("/_sandbox/reset")
-        yield http
 
 
 def at_cloudinary(config: Config, secret: str | None = None) -> CloudinaryBlobs:
@@ -57,23 +38,6 @@ def at_cloudinary(config: Config, secret: str | None = None) -> CloudinaryBlobs:
 def files_in(folder: Path) -> list[str]:
     """Every file below the folder."""
     return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """A server that speaks S3, and its address."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3_server: str) -> Any:
-    """An empty bucket."""
-    resource = boto3.resource("s3", endpoint_url=s3_server, region_name="us-east-1", **KEY)
-    return resource.create_bucket(Bucket=f"drape-{new_id()}")
 
 
 def at_s3(address: str, bucket: str, prefix: str = "pictures/") -> S3Blobs:
@@ -211,6 +175,23 @@ class TestDisk:
         partial.write_bytes(PHOTO[:100])
         await blobs.delete(location)
         assert not partial.exists()
+
+    async def test_a_new_folder_is_on_the_disk_before_its_blob_is_acknowledged(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        synced: set[str] = set()
+        fsync = os.fsync
+
+        def noted(handle: int) -> None:
+            synced.add(str(Path(f"/proc/self/fd/{handle}").readlink()).removesuffix(".partial"))
+            fsync(handle)
+
+        monkeypatch.setattr(os, "fsync", noted)
+        blobs = DiskBlobs(tmp_path / "blobs")
+        location = blobs.location(new_id(), "user")
+        await blobs.put(location, io.BytesIO(PHOTO))
+        file = tmp_path / "blobs" / location
+        assert synced >= {str(each) for each in (file, file.parent, file.parents[1], file.parents[2], tmp_path)}
 
     async def test_only_the_services_own_user_may_look_into_the_folder_of_a_blob(self, tmp_path: Path) -> None:
         blobs = DiskBlobs(tmp_path)

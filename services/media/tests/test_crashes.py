@@ -124,6 +124,27 @@ async def test_a_user_who_goes_during_an_upload_that_is_killed_then_leaves_nothi
     assert (blobs.stored, await inside.states(user)) == ({}, [])
 
 
+@pytest.mark.parametrize("killed", [True, False])
+async def test_right_after_an_account_is_deleted_no_row_names_its_user(
+    database: Database, gallery: Uploads, blobs: MemoryBlobs, user: str, killed: bool
+) -> None:
+    image = await gallery.upload_bytes(user, "user", plain(colour="olive"))
+    if killed:
+        blobs.after_put = crash
+        with pytest.raises(Crash):
+            await gallery.upload_bytes(user, "user", PHOTO)
+    await gallery.delete_all(user)
+    traces = {"user": user, "id": image.id}
+    named = (
+        "SELECT count(*) FROM blobs WHERE user_id = :user OR (user_id = '' AND (sha256 <> '' OR blurhash <> ''))",
+        "SELECT count(*) FROM images WHERE user_id = :user OR id = :id",
+    )
+    async with database.read() as connection:
+        for statement in named:
+            used = {name: value for name, value in traces.items() if f":{name}" in statement}
+            assert (await connection.execute(text(statement), used)).scalar_one() == 0
+
+
 async def test_the_same_upload_twice_at_once_keeps_the_bytes_once(
     gallery: Uploads, blobs: MemoryBlobs, inside: Inspector, user: str
 ) -> None:

@@ -13,13 +13,14 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 from grpc import StatusCode
 
+from services.kit.database import Database
 from services.kit.http import STATUS_KEY
 from services.kit.ids import new_id
 from services.kit.tests.waiting import eventually
 from services.kit.tests.wire import Refusal, refusal
 from services.media.tests.bodies import CONTENT_TYPE, body, file_part, text_part
 from services.media.tests.samples import decoded, plain
-from services.media.tests.served import OTHER, PHOTO, Media, headers_of
+from services.media.tests.served import OTHER, PHOTO, Media, headers_of, serving
 
 
 async def test_an_upload_answers_201_and_the_image(media: Media, user: str) -> None:
@@ -169,6 +170,63 @@ async def test_saving_needs_a_url_of_ones_own(media: Media, user: str, stranger:
     ):
         refused = await refusal(media.api.SaveImage(pb.SaveImageRequest(url=url), metadata=media.as_user(user)))
         assert refused == Refusal(StatusCode.INVALID_ARGUMENT, reason, message)
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+async def test_numbers_that_json_does_not_have_are_refused(media: Media, user: str, number: float) -> None:
+    image = await media.upload(user)
+    metadata = Struct()
+    metadata["of"] = [{"size": number}]
+    saving = media.api.SaveImage(pb.SaveImageRequest(url=image.url, metadata=metadata), metadata=media.as_user(user))
+    generated = store.StoreGeneratedImageRequest(key=new_id(), data=OTHER, metadata=metadata)
+    storing = media.store.StoreGeneratedImage(generated, metadata=media.as_service("tryon", user))
+    for call in (saving, storing):
+        refused = await refusal(call)
+        assert (refused.code, refused.reason) == (StatusCode.INVALID_ARGUMENT, "INVALID_METADATA")
+
+
+async def test_an_upload_that_is_cut_off_leaves_nothing(media: Media, user: str) -> None:
+    async def files() -> set[Path]:
+        return {path for path in media.folder.rglob("*") if path.is_file()}
+
+    before, cut = await files(), asyncio.Event()
+    form = body(text_part("type", "user"), file_part(PHOTO))
+
+    async def half() -> AsyncIterator[HttpBody]:
+        yield HttpBody(content_type=CONTENT_TYPE, data=form[: len(form) // 2])
+        cut.set()
+        await asyncio.sleep(600)
+
+    call = media.api.UploadImage(half(), metadata=media.as_user(user))
+    await cut.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert (await media.api.ListImages(pb.ListImagesRequest(), metadata=media.as_user(user))).images == []
+    assert await files() == before
+
+
+async def test_a_full_gallery_is_a_413(database: Database, tmp_path: Path, user: str) -> None:
+    async with serving(database.url, tmp_path, quota_images=1) as small:
+        await small.upload(user)
+        refused = await refusal(small.upload(user, OTHER))
+    assert (refused.code, refused.reason, refused.http_status) == (
+        StatusCode.RESOURCE_EXHAUSTED,
+        "QUOTA_EXCEEDED",
+        "413",
+    )
+
+
+async def test_copies_and_parts_are_served(media: Media, user: str) -> None:
+    image = await media.upload(user)
+    headers, content_type, data = await media.download(image.url, w="320", accept="image/avif")
+    assert (content_type, decoded(data).size, headers["vary"]) == ("image/avif", (320, 213), "accept")
+    headers, _, part = await media.download(image.url, range="bytes=5-9")
+    assert (headers[STATUS_KEY], headers["content-range"], len(part)) == ("206", f"bytes 5-9/{image.size}", 5)
+    refused = await refusal(media.download(image.url, range=f"bytes={image.size}-"))
+    assert (refused.http_status, refused.reason) == ("416", "RANGE_NOT_SATISFIABLE")
+    for width in ("1", "0320", "x"):
+        assert (await refusal(media.download(image.url, w=width))).message == "w must be 320, 640 or 1280"
 
 
 async def test_a_download_needs_the_url_and_nothing_else(media: Media, user: str) -> None:

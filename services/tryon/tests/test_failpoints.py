@@ -27,7 +27,7 @@ def _unguarded(node: ast.AST, guarded: bool = False) -> Iterator[str]:
         guarded = guarded or any(isinstance(item, ast.Name) and item.id == "step" for item in items)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not guarded:
         match node.func:
-            case ast.Attribute(attr="transaction"):
+            case ast.Attribute(attr="transaction" | "statement"):
                 yield f"line {node.lineno}: a transaction"
             case ast.Attribute(value=ast.Attribute(attr=peer) | ast.Name(id=peer), attr=call) if peer in PEERS:
                 yield f"line {node.lineno}: {peer}.{call}"

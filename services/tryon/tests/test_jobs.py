@@ -119,6 +119,16 @@ async def test_a_users_jobs_go_with_the_user(shop: Shop, user: str, stranger: st
     assert await shop.now(kept.id) == kept
 
 
+async def test_what_is_set_aside_for_jobs_that_go_with_their_user_comes_back(shop: Shop, user: str) -> None:
+    done = await shop.held(user)
+    await finish(shop, done)
+    waiting = await shop.held(user)
+    await shop.jobs.forget_user(user)
+    assert (await shop.queued(waiting.id), await shop.queued(done.id)) == (1, 0)
+    await shop.work(waiting)
+    assert shop.billing.holds[waiting.id].state == "released"
+
+
 async def test_a_waiter_in_another_process_is_woken_by_the_change(shop: Shop, user: str) -> None:
     job = await shop.held(user)
     async with another_process(shop) as jobs:

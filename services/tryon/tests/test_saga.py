@@ -8,7 +8,7 @@ from sqlmodel import col
 
 from services.kit.ids import new_id
 from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress
-from services.tryon.jobs import Jobs
+from services.tryon.jobs import Jobs, Waiter
 from services.tryon.models import Job
 from services.tryon.tests.fakes import CHANGE, Gate, raising, unavailable
 from services.tryon.tests.shop import Shop
@@ -184,7 +184,7 @@ async def test_two_workers_at_the_same_job_make_one_picture_and_cost_one_credit(
 
 async def test_a_job_whose_end_cannot_be_watched_is_tried_again(shop: Shop, user: str) -> None:
     class Blind(Jobs):
-        async def until_ended(self, job_id: str) -> None:
+        async def until_ended(self, waiter: Waiter) -> None:
             raise ConnectionError("the database is away")
 
     job = await shop.held(user)

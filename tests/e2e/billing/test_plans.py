@@ -59,3 +59,25 @@ def test_the_plan_of_a_deleted_account_is_not_billed_any_more(shopper: Shopper) 
     before = len(shopper.events("customer.subscription.deleted"))
     shopper.browser.delete_account()
     until("the end", lambda: len(shopper.events("customer.subscription.deleted")) == before + 1)
+
+
+def test_who_asks_for_another_plan_changes_theirs_and_a_cheaper_one_waits_for_the_end_of_the_month(
+    shopper: Shopper, stripe_pages: httpx.Client
+) -> None:
+    shopper.buy("basic", "subscription")
+    until("the plan", lambda: shopper.balance()["subscription"] == "BASIC" and shopper.browser.credits() == 55)
+    page = shopper.begin("premium", "subscription")
+    chosen = re.findall(r'value="(price_\w+)" selected>([^<]*)', stripe_pages.get(page).text)
+    [(premium, label)] = chosen
+    assert "Premium" in label
+    use_portal(stripe_pages, page, "change", price=premium)
+    until("the new plan", lambda: shopper.balance()["subscription"] == "PREMIUM")
+    until("the difference", lambda: 195 <= shopper.browser.credits() <= 205)
+    cheaper = shopper.begin("basic", "subscription")
+    [(basic, _)] = re.findall(r'value="(price_\w+)" selected>([^<]*)', stripe_pages.get(cheaper).text)
+    before = shopper.browser.credits()
+    use_portal(stripe_pages, cheaper, "change", price=basic)
+    assert "From then on Drape Basic" in stripe_pages.get(cheaper).text
+    assert (shopper.balance()["subscription"], shopper.browser.credits()) == ("PREMIUM", before)
+    mine = shopper.events("customer.subscription.created")
+    assert len([each for each in mine if each["metadata"].get("user_id") == shopper.browser.user_id]) == 1

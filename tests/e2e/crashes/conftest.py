@@ -1,9 +1,8 @@
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from services.kit import embedded
 from tests.e2e import pictures
 from tests.e2e.browser import Browser, Json
 from tests.e2e.crashes.nursery import SERVICE, WORKER, Child, Nursery
-from tests.e2e.faults import rows
+from tests.e2e.faults import paused, rows
 from tests.e2e.polling import until
 
 EACH_SECOND = "* * * * * *"
@@ -60,20 +59,14 @@ class World:
         address = f"127.0.0.1:{free_ports()['tryon']}"
         return self._start("tryon", SERVICE, settings | {"LISTEN": address, "DRAPE_FAILPOINT": failpoint}), address
 
-    @contextmanager
-    def paused(self, name: str) -> Iterator[None]:
+    def paused(self, name: str) -> AbstractContextManager[None]:
         """With one of the stack's processes stopped for as long as the block lasts."""
-        pid = self.stack.processes[name].pid
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(pid, signal.SIGCONT)
+        return paused(self.stack, name)
 
     def let_leases_run_out(self) -> None:
         """As if the dead had been dead for a while: what they had in hand is anybody's."""
-        for table in ("pgqueuer", "pgqueuer_schedules"):
-            self.rows(f"UPDATE {table} SET heartbeat = now() - interval '1 hour' WHERE status = 'picked'")
+        self.rows("UPDATE pgqueuer SET heartbeat = now() - interval '1 hour' WHERE status = 'picked'")
+        self.rows("UPDATE pgqueuer_schedules SET heartbeat = now() - interval '1 hour' WHERE status = 'picked'")
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the try-on service's database holds."""

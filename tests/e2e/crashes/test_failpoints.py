@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Thread
+from typing import Any
 
 import grpc
 import pytest
@@ -25,7 +26,7 @@ from tests.e2e.faults import rows
 from tests.e2e.fitting import JOBS, ask
 from tests.e2e.polling import until
 
-Check = Callable[[], None]
+Check = Callable[[], object]
 SIDES = ("before", "after")
 KEY = "key"
 
@@ -133,14 +134,13 @@ def an_old_job(world: World) -> Check:
     """It was finished three months ago."""
     patron = world.patron()
     job_id = insert(world, patron, "failed", datetime.now(UTC) - timedelta(days=91))
-    return lambda: until("it is deleted", lambda: not world.rows("SELECT 1 FROM jobs WHERE id = $1", job_id)) or None
+    return lambda: until("it is deleted", lambda: not world.rows("SELECT 1 FROM jobs WHERE id = $1", job_id))
 
 
 OF_WORKERS: dict[str, Callable[[World], Check]] = {
     **dict.fromkeys(
         (
             "saga.take",
-            "saga.running",
             "saga.read",
             "budgets.take",
             "saga.generate",
@@ -227,36 +227,37 @@ def cancels(world: World, patron: Patron, address: str) -> Check:
 
 
 def goes_meanwhile(world: World, patron: Patron, address: str) -> Check:
-    """Deletes the account while the credit is set aside."""
+    """Has the jobs deleted while the credit is set aside."""
     mine = "SELECT 1 FROM jobs WHERE user_id = $1"
 
     def leave() -> None:
         until("the job is there", lambda: world.rows(mine, patron.user_id))
-        patron.browser.delete_account()
-        until("the job is gone", lambda: not world.rows(mine, patron.user_id))
+        asyncio.run(forget(world, patron, f"127.0.0.1:{world.stack.ports['tryon']}"))
 
-    with slow_ledger(world, leave):
+    with world.paused("worker"), slow_ledger(world, leave):
         call(address, patron, lambda api, me: api.CreateJob(pb.CreateJobRequest(spec=spec(patron)), metadata=me))
     return world.until_idle
 
 
 def is_forgotten(world: World, patron: Patron, address: str) -> Check:
     """Auth has the user's jobs deleted, and asks again when nobody answers."""
-    ask(patron.browser, patron.form)
-    ended(world, patron, "succeeded")
+    with world.paused("worker"):
+        ask(patron.browser, patron.form)
+        with suppress(grpc.aio.AioRpcError):
+            asyncio.run(forget(world, patron, address))
+        patron.browser.delete_account()
+        mine = "SELECT 1 FROM jobs WHERE user_id = $1"
+        until("they are gone", lambda: not world.rows(mine, patron.user_id))
+    return world.until_idle
+
+
+async def forget(world: World, patron: Patron, address: str) -> None:
+    """Asks a replica to forget the user, as auth does."""
     token = bearer(tokens(world, "auth").sign("tryon", patron.user_id))
-    request = user_data_pb2.DeleteUserDataRequest(user_id=patron.user_id)
-
-    async def forget() -> None:
-        async with grpc.aio.insecure_channel(address) as channel:
-            stub = user_data_pb2_grpc.UserDataServiceStub(channel)
-            await stub.DeleteUserData(request, metadata=token, wait_for_ready=True, timeout=30)
-
-    with suppress(grpc.aio.AioRpcError):
-        asyncio.run(forget())
-    patron.browser.delete_account()
-    mine = "SELECT 1 FROM jobs WHERE user_id = $1"
-    return lambda: until("they are gone", lambda: not world.rows(mine, patron.user_id)) or None
+    async with grpc.aio.insecure_channel(address) as channel:
+        await asyncio.wait_for(channel.channel_ready(), 60)
+        request = user_data_pb2.DeleteUserDataRequest(user_id=patron.user_id)
+        await user_data_pb2_grpc.UserDataServiceStub(channel).DeleteUserData(request, metadata=token, timeout=30)
 
 
 OF_THE_SERVICE: dict[str, Callable[[World, Patron, str], Check]] = {
@@ -304,7 +305,7 @@ def bearer(token: str) -> tuple[tuple[str, str], ...]:
 
 
 Metadata = tuple[tuple[str, str], ...]
-Request = Callable[[tryon_pb2_grpc.TryonServiceStub, Metadata], "grpc.aio.UnaryUnaryCall[object, object]"]
+Request = Callable[[tryon_pb2_grpc.TryonServiceStub, Metadata], "grpc.aio.UnaryUnaryCall[Any, Any]"]
 
 
 def call(address: str, patron: Patron, request: Request) -> None:

@@ -1,5 +1,6 @@
 """Workers that die, stop or are told to end over a job, and what their users see of it meanwhile."""
 
+import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -142,7 +143,9 @@ def test_whoever_watches_a_job_and_comes_back_is_told_only_what_is_new(world: Wo
         job_id = ask(patron.browser, patron.form)["id"]
         wait_for(patron.browser, job_id, "running")
         until("it is being made", lambda: look(patron.browser, job_id)["stage"] == "generating")
-        event_id, job = first_event(patron, job_id)
+        first = first_event(patron, job_id)
+        assert first
+        event_id, job = first
         assert (job["status"], job["stage"]) == ("running", "generating")
         for known, new in ((event_id, False), ("0.0", True), ("nonsense", True)):
             assert (first_event(patron, job_id, known, patience=3) is not None) is new
@@ -154,8 +157,6 @@ def test_whoever_watches_a_job_and_comes_back_is_told_only_what_is_new(world: Wo
 
 def first_event(patron: Patron, job_id: str, known: str = "", patience: int = 1000) -> tuple[str, Json] | None:
     """The id and the job of the first event that a browser gets; None when it gets nothing but signs of life."""
-    import json
-
     headers = {"accept": "text/event-stream"} | ({"last-event-id": known} if known else {})
     event_id, alive = "", 0
     with patron.browser.stream("GET", f"{JOBS}/{job_id}/events", headers=headers) as answer:
