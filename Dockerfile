@@ -22,7 +22,7 @@ FROM packages AS code
 # Of each there is one version in /packages, the locked one.
 # hadolint ignore=DL3013
 RUN pip install googleapis-common-protos grpcio-tools mypy-protobuf protovalidate setuptools
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml LICENSE ./
 COPY scripts/gen.py scripts/gen.py
 COPY protos protos
 RUN python scripts/gen.py

@@ -167,6 +167,15 @@ async def connect(url: str, **server_settings: str) -> asyncpg.Connection:
     return await asyncpg.connect(plain, timeout=5, server_settings=server_settings)
 
 
+async def why_unreachable(url: str) -> str:
+    """What keeps us from the database, in the driver's words, which have no password in them; empty if nothing."""
+    try:
+        await (await connect(url)).close(timeout=2)
+    except (OSError, asyncpg.PostgresError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
 def database_url(settings: ServiceSettings, name: str) -> str:
     """The service's database: the configured one, or its own one in the embedded server."""
     return settings.database_url or embedded.service_url(Path(settings.data_dir), name)

@@ -93,6 +93,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
     async def _checked(self, messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for message in messages:
             yield message
+            del message  # large ones would be kept while the next is waited for
         self._check_still_signed_in()
 
     def _check_still_signed_in(self) -> None:

@@ -64,7 +64,12 @@ async def start(service: Service) -> tuple[grpc.aio.Server, health.aio.HealthSer
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),
+            # Else each stream may have megabytes on their way to us, however slowly we read.
+            ("grpc.http2.bdp_probe", 0),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+            # Callers look names up again only when a connection ends; so new copies get their share within minutes.
+            # What is under way on an old connection may take as long as it takes.
+            ("grpc.max_connection_age_ms", 300_000),
         ],
     )
     names = list(service.register(server))
@@ -176,6 +181,8 @@ async def _main(
     name: str, config: SettingsT, compose: Callable[[SettingsT, str], Awaitable[Service]], migrations: Path
 ) -> None:
     url = await asyncio.to_thread(database.database_url, config, name)
+    if why := await database.why_unreachable(url):
+        sys.exit(f"Cannot start, the database does not answer: {why}")
     await database.migrate(url, migrations)
     await tasks.install(url)
     if sys.argv[1:] != ["migrate"]:

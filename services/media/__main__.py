@@ -1,7 +1,9 @@
 """The media service: settings → dependencies → serve. `audit` as argument compares rows and bytes instead."""
 
 import asyncio
+import ctypes
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from services.kit import client, database, embedded, server, tasks, user_data
@@ -16,8 +18,11 @@ from services.media.links import Links
 from services.media.picture_pool import PicturePool
 from services.media.quota import Quota
 from services.media.renditions import Renditions
+from services.media.retention import Retention
 from services.media.settings import Settings, StoreSettings
 from services.media.stores import direct_cloud, open_stores, scaling_stores
+
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
 
 
 async def compose(config: Settings, url: str) -> server.Service:
@@ -35,6 +40,7 @@ async def compose(config: Settings, url: str) -> server.Service:
     told_at = f"{config.public_url.rstrip('/')}/api/images/direct/notification"
     direct = DirectUploads(db, gallery, quota, direct_cloud(stores), told_at, config.max_upload_bytes)
     renditions = Renditions(db, rows, stores, pool, links, scaling_stores(config, stores))
+    retention = Retention(db, gallery)
     images = servicer.Images(links)
     runner = tasks.TaskRunner(url)
 
@@ -48,12 +54,13 @@ async def compose(config: Settings, url: str) -> server.Service:
     runner.task(IMPORT_TASK, bring)
     runner.every("* * * * *", "sweep_pending", rows.sweep_pending)
     runner.every("* * * * *", "sweep_direct_uploads", direct.sweep)
+    runner.every(config.retention_schedule, "sweep_kept_long_enough", retention.sweep)
     runner.every("17 3 * * *", "sweep_without_row", Audit(db, stores).sweep)
     auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
 
     async def forget(user_id: str) -> None:
         await direct.forget(user_id)
-        await gallery.delete_all(user_id)
+        await retention.forget(user_id)
 
     async def close() -> None:
         await pool.close()
@@ -61,7 +68,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         await db.close()
 
     rpcs = (
-        servicer.MediaServicer(gallery, renditions, direct, images, config.max_upload_bytes),
+        servicer.MediaServicer(gallery, renditions, retention, direct, images, config.max_upload_bytes),
         servicer.ImageStoreServicer(gallery, images),
         user_data.UserDataServicer(forget),
     )
@@ -101,7 +108,16 @@ async def audit() -> bool:
     return all(each.good for each in found)
 
 
+def give_memory_back() -> None:
+    """Has glibc return large blocks to the system when they are free; left alone, it keeps what a rush has taken."""
+    with suppress(OSError, AttributeError):  # another C library
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
+        libc.mallopt(_M_ARENA_MAX, 2)
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["audit"]:
         sys.exit(not asyncio.run(audit()))
+    give_memory_back()
     server.main("media", Settings, compose, Path(__file__).parent)

@@ -50,6 +50,7 @@ async def read_form(chunks: AsyncIterable[tuple[str, bytes]], max_file_bytes: in
             collector.write(data)
             if len(collector.unwritten) >= _WRITTEN_AT_ONCE:
                 await asyncio.to_thread(collector.flush)
+            del data  # up to a megabyte for each of those who wait for their next
         if collector is None:
             raise NoImageFile("No image file provided")
         form = collector.finish()

@@ -76,3 +76,13 @@ class DirectUpload(SQLModel, table=True):
     message: str = ""
     """Of a refused one: the error's sentence."""
     created_at: datetime = Field(sa_type=TIME)
+
+
+class RetentionChoice(SQLModel, table=True):
+    """How long a user wants pictures to be kept. Without a row: until they are deleted."""
+
+    __tablename__ = "retention_choices"
+
+    user_id: str = Field(primary_key=True)
+    days: int
+    """0 is until they are deleted."""

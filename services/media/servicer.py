@@ -28,6 +28,7 @@ from services.media.forms import read_form
 from services.media.gallery import MAX_PAGE, Gallery, StoredImage
 from services.media.links import Links
 from services.media.renditions import Renditions
+from services.media.retention import Retention
 
 SERVICE = pb.DESCRIPTOR.services_by_name["MediaService"].full_name
 STORE = store.DESCRIPTOR.services_by_name["ImageStoreService"].full_name
@@ -73,11 +74,13 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         self,
         gallery: Gallery,
         renditions: Renditions,
+        retention: Retention,
         direct: DirectUploads,
         images: Images,
         max_upload_bytes: int,
     ) -> None:
         self._gallery = gallery
+        self._retention = retention
         self._direct = direct
         self._renditions = renditions
         self._images = images
@@ -85,7 +88,7 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
 
     async def UploadImage(self, request_iterator: AsyncIterator[HttpBody], context: Context) -> pb.UploadImageResponse:
         me = caller(context)
-        chunks = ((part.content_type, part.data) async for part in request_iterator)
+        chunks = _chunks(request_iterator)
         with _counted():
             async with read_form(chunks, self._max_upload_bytes) as form:
                 if not form.size:
@@ -139,6 +142,13 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         told = metadata_of(context)
         await self._direct.notified(request.data, told.get("x-cld-timestamp", ""), told.get("x-cld-signature", ""))
         return pb.ReceiveCloudinaryNotificationResponse(received=True)
+
+    async def GetRetention(self, request: pb.GetRetentionRequest, context: Context) -> pb.GetRetentionResponse:
+        return pb.GetRetentionResponse(retention_days=await self._retention.days(caller(context).user_id))
+
+    async def SetRetention(self, request: pb.SetRetentionRequest, context: Context) -> pb.SetRetentionResponse:
+        await self._retention.choose(caller(context).user_id, request.retention_days)
+        return pb.SetRetentionResponse(retention_days=request.retention_days)
 
     async def DownloadImage(self, request: pb.DownloadImageRequest, context: Context) -> AsyncIterator[HttpBody]:
         download = await self._download(request, metadata_of(context).get("accept", ""))
@@ -223,6 +233,15 @@ def check_type(kind: str) -> None:
     """Raises InvalidImageType for what a user does not upload."""
     if kind not in UPLOAD_TYPES:
         raise InvalidImageType("Invalid image type. Must be: user or outfit")
+
+
+async def _chunks(parts: AsyncIterator[HttpBody]) -> AsyncIterator[tuple[str, bytes]]:
+    """Content type and bytes of each message; none is kept while the next is waited for."""
+    async for part in parts:
+        chunk = part.content_type, part.data
+        del part
+        yield chunk
+        del chunk
 
 
 def _metadata(metadata: Struct) -> dict[str, Any]:

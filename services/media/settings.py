@@ -50,6 +50,8 @@ class Settings(StoreSettings, ServiceSettings):
     """Secret under which the URLs of images are signed."""
     url_days: int = Field(default=7, ge=1)
     """How long an image's URL works, at least."""
+    retention_schedule: str = "41 * * * *"
+    """When images are deleted whose users wanted them kept so long and no longer, as cron has it."""
     max_upload_bytes: int = Field(default=5 * 1024 * 1024, ge=1024)
 
     quota_images: int = Field(default=1000, ge=1)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from services.kit.failpoints import Step
 from services.tryon.engines.base import EngineFailed, InputProblem, NotForThisEngine
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 _FIND, _READ = Step("checks.find"), Step("checks.read")
 _REMEMBERED = 20_000
 
+Look: TypeAlias = "asyncio.Task[list[InputProblem]]"
+
 
 class Checks:
     """What is wrong with images. An image never changes, so what was found in it once is not looked for again."""
@@ -26,7 +29,7 @@ class Checks:
         self._checker = checker
         self._seconds = seconds
         self._only_ours = only_ours
-        self._known: OrderedDict[tuple[str, str], list[InputProblem]] = OrderedDict()
+        self._looks: OrderedDict[tuple[str, str], Look] = OrderedDict()
 
     async def problems(self, user_id: str, person_id: str, outfit_id: str) -> list[InputProblem]:
         """All that would keep a picture from being made of one or both images.
@@ -42,26 +45,33 @@ class Checks:
 
     async def of_own(self, user_id: str, asked: Mapping[str, str]) -> list[InputProblem]:
         """As `problems`, of images known to be the user's: their ids, by `person` and `garment`."""
-        missing = {which: image for which, image in asked.items() if (which, image) not in self._known}
-        if missing:
-            try:
-                async with asyncio.timeout(self._seconds):
-                    await self._look(user_id, missing)
-            except TimeoutError as error:
-                raise EngineFailed("the images were not looked at in time") from error
-        found = [problem for which, image in asked.items() for problem in self._recall(which, image)]
-        return [problem for problem in found if self._only_ours or not isinstance(problem, NotForThisEngine)]
+        looks = [self._look(user_id, which, image) for which, image in asked.items()]
+        try:
+            async with asyncio.timeout(self._seconds):
+                # Others may wait for the same look.
+                found = await asyncio.gather(*(asyncio.shield(look) for look in looks))
+        except TimeoutError as error:
+            raise EngineFailed("the images were not looked at in time") from error
+        problems = [problem for one in found for problem in one]
+        return [problem for problem in problems if self._only_ours or not isinstance(problem, NotForThisEngine)]
 
-    async def _look(self, user_id: str, images: Mapping[str, str]) -> None:
+    def _look(self, user_id: str, which: str, image: str) -> Look:
+        """The one look at an image, whoever asked for it first."""
+        key = which, image
+        if key not in self._looks:
+            look = self._looks[key] = asyncio.create_task(self._examine(user_id, which, image))
+            look.add_done_callback(lambda done: self._ended(key, done))
+        self._looks.move_to_end(key)
+        return self._looks[key]
+
+    async def _examine(self, user_id: str, which: str, image: str) -> list[InputProblem]:
         async with _READ:
-            data = await asyncio.gather(*(self._media.read(user_id, image) for image in images.values()))
-        pictures = dict(zip(images, data, strict=True))
-        found = await self._checker.check(pictures.get("person"), pictures.get("garment"))
-        for which, image in images.items():
-            self._known[which, image] = [problem for problem in found if problem.which == which]
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+            data = await self._media.read(user_id, image)
+        found = await self._checker.check(*((data, None) if which == "person" else (None, data)))
+        return [problem for problem in found if problem.which == which]
 
-    def _recall(self, which: str, image: str) -> list[InputProblem]:
-        self._known.move_to_end((which, image))
-        return self._known[which, image]
+    def _ended(self, key: tuple[str, str], look: Look) -> None:
+        if look.cancelled() or look.exception():
+            self._looks.pop(key, None)  # the next one tries again
+        while len(self._looks) > _REMEMBERED:
+            self._looks.popitem(last=False)

@@ -34,11 +34,11 @@ class QueueState:
 
 def count_run(engine: str, outcome: str, seconds: float, cost_usd: float) -> None:
     """Counts one run of an engine."""
-    attributes = {"engine": engine, "outcome": outcome}
+    attributes = {"drape.engine": engine, "drape.outcome": outcome}
     _runs.add(1, attributes)
     _seconds.record(seconds, attributes)
     if cost_usd:
-        _cost.add(cost_usd, {"engine": engine})
+        _cost.add(cost_usd, {"drape.engine": engine})
 
 
 class QueueGauges:

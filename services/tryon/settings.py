@@ -1,5 +1,6 @@
 """What the try-on service and its workers read from their environment, beside the settings every service has."""
 
+import os
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
@@ -27,8 +28,8 @@ class Settings(ServiceSettings):
     billing_address: str = "127.0.0.1:50054"
     model_dir: str = ".cache/models"
     """Where the local engine's models are."""
-    local_workers: int = Field(default=1, ge=1)
-    """Pictures the local engine makes at once, each in a process of its own."""
+    local_workers: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 2), ge=1)
+    """Pictures the local engine makes at once, each in a process of its own: by default one for every two cores."""
     local_threads: int = Field(default=2, ge=1)
     """Threads of each of those processes."""
     engine_timeout_seconds: float = Field(default=50, gt=0)

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -29,7 +30,6 @@ from services.kit.database import Database
 from services.tryon.engines.local.engine import LocalEngine, Options
 from tests.e2e import pictures
 
-USERS = 8
 CREDITS = 1_000_000
 SERVICES = ("auth", "media", "tryon", "billing", "worker", "gateway")
 SETTINGS = {
@@ -65,9 +65,9 @@ class User(httpx.AsyncClient):
         return time.perf_counter() - started
 
 
-async def visitors(stack: Stack) -> list[User]:
+async def visitors(stack: Stack, count: int) -> list[User]:
     """Users who can spend, whose pictures have been looked at once."""
-    users = [User(stack.url) for _ in range(USERS)]
+    users = [User(stack.url) for _ in range(count)]
     database = Database(embedded.service_url(stack.data_dir, "billing"), pool=1)
     ledger = Ledger(database, 0)
     for user in users:
@@ -123,9 +123,9 @@ def told(times: list[float]) -> str:
 
 async def overhead(stack: Stack, seconds: float) -> None:
     """Measures with the instant engine and prints."""
-    users = await visitors(stack)
-    await busy(users, USERS, 2)  # warm
-    for clients in (1, USERS, 2 * USERS):
+    users = await visitors(stack, 8)
+    await busy(users, 8, 2)  # warm
+    for clients in (1, 8, 16):
         before = cpu_seconds(stack)
         rate, times = await busy(users, clients, seconds)
         used = {name: (now - before[name]) / len(times) * 1000 for name, now in cpu_seconds(stack).items()}
@@ -160,7 +160,7 @@ def bare_engine() -> Iterator[ProcessPoolExecutor]:
 
 async def beside_the_bare_engine(stack: Stack, rounds: int, seconds: float) -> None:
     """Measures with the local engine and prints."""
-    users = await visitors(stack)
+    users = await visitors(stack, 4)
     bare, through, times = [], [], []
     with bare_engine() as pool:
         for number in range(rounds):
@@ -176,6 +176,7 @@ async def beside_the_bare_engine(stack: Stack, rounds: int, seconds: float) -> N
 
 def main() -> None:
     """Starts a stack of its own, measures, prints."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that nothing is left running
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--seconds", type=float, default=15)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -194,3 +195,28 @@ def test_a_service_that_lacks_a_secret_says_which_in_one_sentence(
     assert "SERVICE_PRIVATE_KEY" in done.stderr
     assert "STRIPE_SECRET_KEY" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_gateways_image_needs_nothing_but_python_and_envoy(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "gateway", tmp_path / "gateway", ignore=shutil.ignore_patterns("tests", "__pycache__"))
+    (tmp_path / "gen").mkdir()
+    shutil.copy(ROOT / "gen" / "drape.binpb", tmp_path / "gen")
+    ports = free_ports()
+    environment = {"LISTEN_HOST": "127.0.0.1", "LISTEN_PORT": str(ports["gateway"]), "ADMIN_PORT": str(ports["admin"])}
+    environment |= {"OPERATIONS_PORT": str(ports["auth"]), "JWKS_SOCKET": f"drape-{ports['gateway']}"}
+    (asked,) = re.findall(r"urlopen\(([^)]+)\)", _stages()["gateway"])
+    check = f"import urllib.request as u; u.urlopen({asked.replace('9902', str(ports['auth']))})"
+    # -S: without any package that is not Python's own.
+    gateway = subprocess.Popen([sys.executable, "-S", "-m", "gateway"], cwd=tmp_path, env=environment)
+    try:
+        command = [sys.executable, "-S", "-c", check]
+
+        def answers() -> bool:
+            done = subprocess.run(command, capture_output=True, check=False)
+            return done.returncode == 0 or gateway.poll() is not None
+
+        until("the gateway's health check", answers, seconds=60)
+        assert gateway.poll() is None, "it has stopped"
+    finally:
+        gateway.kill()
+        gateway.wait()

@@ -337,3 +337,33 @@ def test_there_are_connections_for_every_pod_there_may_be(production: Overlay) -
     most = {item["metadata"]["name"]: item["spec"]["maxReplicas"] for item in production.of("HorizontalPodAutoscaler")}
     room = int(production.one("Cluster", "postgres")["spec"]["postgresql"]["parameters"]["max_connections"])
     assert sum(pools[name] * most[name] for name in pools) < room
+
+
+def test_media_has_memory_for_the_largest_picture_in_each_of_its_processes(overlay: Overlay) -> None:
+    container = overlay.container("media")
+    given, fields = overlay.variables(container), SETTINGS["media"].model_fields
+    largest = int(given.get("PICTURE_MEMORY_MB") or fields["picture_memory_mb"].default)
+    limit = int(container["resources"]["limits"]["memory"].removesuffix("Mi"))
+    # 200 MiB is what the service has of its own: docs/operations.md, Sizing.
+    assert limit >= int(given["PICTURE_WORKERS"] or 0) * largest + 200
+
+
+def test_the_workers_are_scaled_by_a_metric_that_they_tell(production: Overlay) -> None:
+    (external,) = [
+        metric["external"]["metric"]["name"]
+        for metric in production.one("HorizontalPodAutoscaler", "worker")["spec"]["metrics"]
+        if metric["type"] == "External"
+    ]
+    told = (ROOT / "services" / "tryon" / "metrics.py").read_text()
+    group, name = external.rsplit("_", 1)
+    assert f'"{group.replace("_", ".")}.{{name}}"' in told
+    assert f'("{name}", ' in told
+    assert f"as: {external}" in (ROOT / "docs" / "operations.md").read_text()
+
+
+def test_telemetry_goes_where_the_policies_let_it(production: Overlay) -> None:
+    (rule,) = production.one("NetworkPolicy", "telemetry")["spec"]["egress"]
+    (namespace,) = [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in rule["to"]]
+    for name in (*SETTINGS, "gateway"):
+        endpoint = production.variables(production.container(name))["OTEL_EXPORTER_OTLP_ENDPOINT"]
+        assert endpoint == f"http://collector.{namespace}:{rule['ports'][0]['port']}"

@@ -38,7 +38,9 @@ def stack(make_data_dir: Callable[[], Path], authority: Authority) -> Iterator[S
         name: addresses | _variables(authority.issue(folder / "tls" / name, f"{name}.localhost"))
         for name in (*SERVICES, "worker", "gateway")
     }
-    extra["gateway"] |= {f"{name.upper()}_HOST": f"{name}.localhost" for name in SERVICES} | {"RATE_LIMIT": "off"}
+    extra["gateway"] |= {f"{name.upper()}_HOST": f"{name}.localhost:{ports[name]}" for name in SERVICES} | {
+        "RATE_LIMIT": "off"
+    }
     extra["auth"] |= {"BCRYPT_COST": "4"}
     extra["auth"]["HEALTH_LISTEN"] = f"127.0.0.1:{free_ports()['auth']}"
     running = Stack(folder, ports, extra=extra)

@@ -24,7 +24,7 @@ def _check_forgotten(stack: Stack, service: str, user: Browser) -> None:
 
 
 def _ask_for_a_job(user: Browser) -> None:
-    person, outfit = user.upload(pictures.landscape()), user.upload(pictures.garment(), "outfit")
+    person, outfit = user.upload(pictures.person()), user.upload(pictures.garment(), "outfit")
     form = {"personImageId": person["id"], "outfitImageId": outfit["id"]}
     assert user.post("/api/tryon/jobs", json=form).status_code == 202
 

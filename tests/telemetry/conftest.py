@@ -10,6 +10,7 @@ import pytest
 from sandbox import secrets
 from sandbox.stack import Stack, free_ports
 from services.kit import embedded
+from tests.e2e import pictures
 from tests.e2e.browser import PASSWORD, Browser, fetch
 from tests.e2e.fitting import GENERATE, JOBS, ask, bring, wait_for
 from tests.e2e.polling import until
@@ -88,7 +89,8 @@ def _live(user: Browser, known: dict[str, str]) -> None:
     unwanted = ask(user, form)
     user.post(f"{JOBS}/{unwanted['id']}/cancel", json={})
     wait_for(user, unwanted["id"], "canceled", "succeeded")
-    assert user.post(GENERATE, json=form | {"outfitImageId": form["personImageId"]}).status_code == 400
+    coffee = user.upload(pictures.landscape())
+    assert user.post(GENERATE, json=form | {"personImageId": coffee["id"]}).status_code == 400
     before = user.credits()
     pay(checkout(user)["url"])
     until("the credits are there", lambda: user.credits() > before, 60)

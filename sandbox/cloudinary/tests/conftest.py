@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import cloudinary.api
 import cloudinary.uploader
 import httpx
 import pytest
@@ -43,6 +44,10 @@ class Cloud:
     async def destroy(self, public_id: str, **options: Any) -> dict[str, Any]:
         """Destroys through the SDK."""
         return await self._call(cloudinary.uploader.destroy, public_id, options)
+
+    async def listed(self, **options: Any) -> dict[str, Any]:
+        """Lists through the SDK's admin API."""
+        return dict(await asyncio.to_thread(lambda: cloudinary.api.resources(**options)))
 
     async def post(self, action: str, params: dict[str, str], file: bytes | None = None) -> httpx.Response:
         """Sends parameters as they are, signed or not."""

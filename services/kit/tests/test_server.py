@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import signal
+import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +13,7 @@ import grpc
 import pytest
 from grpc import StatusCode
 
+from services.kit.tests.credentials import ServiceKeys
 from services.kit.tests.echo import GOOD, Echo
 from services.kit.tests.programs import running, says
 from services.kit.tests.waiting import eventually
@@ -88,3 +91,20 @@ async def test_work_that_does_not_end_in_time_is_left_as_a_kill_would_leave_it()
         process.terminate()
         await says(process, "still under way")
         assert await ended(process) == 1
+
+
+async def test_a_service_whose_database_is_away_ends_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = ServiceKeys()
+    monkeypatch.setenv("SERVICE_PRIVATE_KEY", keys.private["media"])
+    monkeypatch.setenv("SERVICE_PUBLIC_KEYS", json.dumps(keys.public))
+    monkeypatch.setenv("URL_SECRET", "secret")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://media:hunter2@127.0.0.1:1/media")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.media", "migrate", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 1
+    assert said.decode().startswith("Cannot start, the database does not answer: ")
+    assert said.count(b"\n") == 1
+    assert b"hunter2" not in said

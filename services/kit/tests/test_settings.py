@@ -63,3 +63,12 @@ def test_tls_is_whole_or_off(environment: pytest.MonkeyPatch, name: str) -> None
     environment.setenv(name, "/tls/file")
     with pytest.raises(SystemExit, match="TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE must be set together"):
         settings.load(ServiceSettings)
+
+
+def test_a_process_in_production_is_not_told_to_die(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DRAPE_FAILPOINT", "saga.capture.before")
+    with pytest.raises(SystemExit) as ended:
+        settings.load(ServiceSettings)
+    assert "DRAPE_FAILPOINT: a process in production is not told to die" in str(ended.value)
+    environment.setenv("ENVIRONMENT", "local")
+    assert settings.load(ServiceSettings).drape_failpoint == "saga.capture.before"

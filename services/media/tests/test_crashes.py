@@ -126,7 +126,7 @@ async def test_a_user_who_goes_during_an_upload_that_is_killed_then_leaves_nothi
 
 @pytest.mark.parametrize("killed", [True, False])
 async def test_right_after_an_account_is_deleted_no_row_names_its_user(
-    database: Database, gallery: Uploads, blobs: MemoryBlobs, user: str, killed: bool
+    database: Database, gallery: Uploads, blobs: MemoryBlobs, inside: Inspector, user: str, killed: bool
 ) -> None:
     image = await gallery.upload_bytes(user, "user", plain(colour="olive"))
     if killed:
@@ -143,6 +143,8 @@ async def test_right_after_an_account_is_deleted_no_row_names_its_user(
         for statement in named:
             used = {name: value for name, value in traces.items() if f":{name}" in statement}
             assert (await connection.execute(text(statement), used)).scalar_one() == 0
+    await inside.work(user, later=True)
+    assert (blobs.stored, await inside.states(user)) == ({}, [])
 
 
 async def test_the_same_upload_twice_at_once_keeps_the_bytes_once(

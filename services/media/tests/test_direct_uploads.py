@@ -266,7 +266,13 @@ async def test_a_deleted_account_leaves_nothing_at_cloudinary(
 
 
 async def test_an_account_that_goes_while_its_picture_is_brought_takes_it_along(
-    database: Database, direct: DirectUploads, gallery: Uploads, cloud: Cloud, blobs: MemoryBlobs, user: str
+    database: Database,
+    direct: DirectUploads,
+    gallery: Uploads,
+    cloud: Cloud,
+    blobs: MemoryBlobs,
+    inside: Inspector,
+    user: str,
 ) -> None:
     permission = await direct.allow(user, "user")
     await direct.notified(*cloud.receive(permission, PHOTO))
@@ -277,7 +283,8 @@ async def test_an_account_that_goes_while_its_picture_is_brought_takes_it_along(
     blobs.after_put = leave
     await direct.bring(permission.id, "jpg")
     assert (await gallery.page(user, "", 10, "")).images == []
-    assert cloud.assets == {}
+    await inside.work(user, later=True)
+    assert (cloud.assets, blobs.stored, await inside.states(user)) == ({}, {}, [])
 
 
 async def test_without_cloudinary_there_are_no_direct_uploads(

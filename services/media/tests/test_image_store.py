@@ -1,7 +1,10 @@
 """What other services ask of the service, over a real channel."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from drape.auth.v1 import user_data_pb2
 from drape.media.v1 import image_store_pb2 as store
@@ -13,6 +16,7 @@ from sandbox.cloudinary.serving import serving as serving_cloudinary
 from services.kit.database import Database
 from services.kit.ids import new_id
 from services.kit.tests.wire import Refusal, refusal
+from services.media.tests.samples import decoded
 from services.media.tests.served import OTHER, Media, serving
 
 
@@ -85,3 +89,55 @@ async def test_a_key_has_at_least_one_and_at_most_a_hundred_characters(media: Me
     request = store.StoreGeneratedImageRequest(key=key, data=OTHER)
     refused = await refusal(media.store.StoreGeneratedImage(request, metadata=media.as_service("tryon", user)))
     assert (refused.code, refused.reason) == (StatusCode.INVALID_ARGUMENT, "VALIDATION_FAILED")
+
+
+async def test_cloudinary_makes_the_smaller_copies_where_it_is_told_to(
+    database: Database, tmp_path: Path, user: str
+) -> None:
+    async with (
+        serving_cloudinary(Config()) as cloud,
+        serving(
+            database.url,
+            tmp_path,
+            cloudinary_url=cloud.cloudinary_url,
+            cloudinary_upload_prefix=cloud.base_url,
+            cloudinary_renditions=True,
+        ) as media,
+    ):
+        image = await media.upload(user)
+        headers, content_type, data = await media.download(image.url, w="320", accept="image/avif")
+        assert (content_type, decoded(data).format, decoded(data).size) == ("image/avif", "AVIF", (320, 213))
+        assert await media.download(image.url, w="320", accept="image/avif") == (headers, content_type, data)
+        async with httpx.AsyncClient(base_url=cloud.base_url, trust_env=False) as http:
+            assert len((await http.get("/_sandbox/stored")).json()["assets"]) == 1
+
+
+async def test_what_another_store_keeps_stays_there_when_the_settings_change(
+    database: Database, tmp_path: Path, user: str
+) -> None:
+    async with serving(database.url, tmp_path) as media:
+        old = await media.upload(user)
+    assert len([path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]) == 1
+    async with (
+        serving_cloudinary(Config()) as cloud,
+        serving(
+            database.url, tmp_path, cloudinary_url=cloud.cloudinary_url, cloudinary_upload_prefix=cloud.base_url
+        ) as media,
+    ):
+        new = await media.upload(user, OTHER)
+        assert (old.cloudinary_id, bool(new.cloudinary_id)) == ("", True)
+        for image in (old, new):
+            assert len((await media.download(image.url))[2]) == image.size
+
+
+async def test_with_a_bucket_pictures_are_kept_there(
+    database: Database, tmp_path: Path, s3_server: str, bucket: Any, user: str
+) -> None:
+    keys = {"s3_endpoint_url": s3_server, "s3_access_key_id": "key", "s3_secret_access_key": "s3cret"}
+    async with serving(database.url, tmp_path, s3_bucket=bucket.name, **keys) as media:
+        image = await media.upload(user)
+        assert len((await media.download(image.url))[2]) == image.size
+        assert decoded((await media.download(image.url, w="320"))[2]).size == (320, 213)
+    kept = await asyncio.to_thread(lambda: [each.key for each in bucket.objects.all()])
+    assert len(kept) == 2
+    assert all(key.startswith("user/") for key in kept)

@@ -9,7 +9,7 @@ from grpc import StatusCode
 from services.tryon.checks import Checks
 from services.tryon.engines.base import EngineFailed, InputProblem, NotForThisEngine
 from services.tryon.errors import ImagesNotFound, InputRefused, TooBusy
-from services.tryon.tests.fakes import FakeChecker
+from services.tryon.tests.fakes import FakeChecker, Gate
 from services.tryon.tests.shop import Shop
 
 DARK = InputProblem("TOO_DARK", "It is dark.", "person", (0.0, 0.25, 0.5, 1.0))
@@ -27,7 +27,7 @@ async def test_an_image_that_cannot_be_used_is_refused_before_anything_is_begun(
         assert refused.value.metadata == {"field": "personImageId", "box": "0,0.25,0.5,1"}
     assert shop.billing.holds == {}
     assert (await shop.jobs.page(user, 10, ""))[0] == []
-    assert len(shop.checker.seen) == 1
+    assert len(shop.checker.seen) == 2
 
 
 async def test_the_outfits_problem_is_told_of_the_outfit(shop: Shop, user: str) -> None:
@@ -43,7 +43,40 @@ async def test_the_same_photo_with_another_outfit_is_not_looked_at_again(shop: S
     person, outfit = first.person_image_id, second.outfit_image_id
     assert await shop.generation.check(user, person, outfit) == []
     assert await shop.generation.check(user, person, outfit) == []
-    assert shop.checker.seen == [(b"user", b"outfit"), (None, b"outfit")]
+    assert shop.checker.seen == [(b"user", None), (None, b"outfit"), (None, b"outfit")]
+
+
+async def test_a_hundred_who_ask_at_once_wait_for_one_look(shop: Shop, user: str) -> None:
+    gate = Gate()
+
+    class Slow(FakeChecker):
+        async def check(self, person: bytes | None, garment: bytes | None) -> Any:
+            self.seen.append((person, garment))
+            await gate()
+            return [DARK]
+
+    checker = Slow()
+    checks = Checks(shop.media, checker, seconds=5, only_ours=True)
+    person = shop.media.add(user, "user")
+    asking = [asyncio.create_task(checks.problems(user, person, "")) for _ in range(100)]
+    await gate.arrived.wait()
+    asking[0].cancel()
+    gate.open.set()
+    assert await asyncio.gather(*asking[1:]) == [[DARK]] * 99
+    assert len(checker.seen) == 1
+
+
+async def test_a_look_that_failed_is_tried_again(shop: Shop, user: str) -> None:
+    def broken() -> None:
+        raise EngineFailed("no process")
+
+    person = shop.media.add(user, "user")
+    checks = Checks(shop.media, shop.checker, seconds=5, only_ours=True)
+    shop.checker.finds = broken
+    with pytest.raises(EngineFailed):
+        await checks.problems(user, person, "")
+    shop.checker.finds = lambda: [DARK]
+    assert await checks.problems(user, person, "") == [DARK]
 
 
 async def test_what_is_known_of_an_image_is_told_to_its_owner_only(shop: Shop, user: str, stranger: str) -> None:

@@ -16,11 +16,9 @@ from drape.tryon.v1 import tryon_pb2 as pb
 from drape.tryon.v1 import tryon_pb2_grpc
 
 from sandbox import secrets
-from services.billing.audit import breaches
-from services.kit import embedded
-from services.kit.database import Database
 from services.kit.identity import ServiceTokens
 from services.kit.ids import new_id
+from tests.e2e.audit import Audit
 from tests.e2e.crashes.conftest import EACH_SECOND, Patron, World
 from tests.e2e.faults import rows
 from tests.e2e.fitting import JOBS, ask
@@ -47,19 +45,7 @@ def _nothing_is_left(world: World) -> Iterator[None]:
     pictures = {key for (key,) in rows(world.stack, "media", "SELECT source_key FROM images WHERE type = 'generated'")}
     assert pictures == {key for (key,) in world.rows("SELECT id FROM jobs WHERE state = 'succeeded'")}
     assert world.rows("SELECT id, state FROM jobs WHERE state NOT IN ('succeeded', 'failed', 'canceled')") == []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _books(world: World) -> Iterator[None]:
-    yield
-
-    async def audited() -> None:
-        database = Database(embedded.service_url(world.stack.data_dir, "billing"), pool=1)
-        found = await breaches(database)
-        await database.close()
-        assert not found, found
-
-    asyncio.run(audited())
+    Audit(world.stack).check()
 
 
 def ended(world: World, patron: Patron, state: str) -> None:

@@ -148,7 +148,7 @@ def test_whoever_watches_a_job_and_comes_back_is_told_only_what_is_new(world: Wo
         event_id, job = first
         assert (job["status"], job["stage"]) == ("running", "generating")
         for known, new in ((event_id, False), ("0.0", True), ("nonsense", True)):
-            assert (first_event(patron, job_id, known, patience=3) is not None) is new
+            assert (first_event(patron, job_id, known, patience=2) is not None) is new
     seen: list[Json] = []
     events(patron.browser, job_id, seen.append)
     assert seen[-1]["status"] == "succeeded"

@@ -1,0 +1,62 @@
+"""docs/operations.md: what it names exists, and every alert has a section."""
+
+import re
+
+import pytest
+import yaml
+
+from sandbox.stack import ROOT
+from tests.deploy.manifests import SETTINGS, known_settings
+
+TEXT = (ROOT / "docs" / "operations.md").read_text()
+HEADINGS = {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^#+ (.+)$", TEXT, re.M)}
+
+
+def test_every_alert_has_a_section() -> None:
+    rules = yaml.safe_load((ROOT / "deploy" / "observability" / "alerts.yaml").read_text())
+    alerts = [rule["alert"] for group in rules["groups"] for rule in group["rules"]]
+    assert alerts
+    assert {alert.lower() for alert in alerts} <= HEADINGS
+
+
+def test_every_section_that_is_linked_to_exists() -> None:
+    assert set(re.findall(r"\]\(#([\w-]+)\)", TEXT)) <= HEADINGS
+
+
+def test_every_make_target_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", TEXT, re.M))
+    assert len(named) > 4
+    assert named <= targets
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"\]\(((?!https?:|#)[^)]+)\)", r"`((?:deploy|tests|services|components)/[\w./-]+)`"]
+)
+def test_every_file_that_is_named_exists(pattern: str) -> None:
+    # That folder is made by the command the text gives.
+    named = set(re.findall(pattern, TEXT)) - {"deploy/k8s/overlays/local/secrets"}
+    assert named
+    bases = (ROOT / "docs", ROOT, ROOT / "deploy" / "k8s")
+    assert not [name for name in named if not any((base / name).exists() for base in bases)]
+
+
+def test_the_vault_has_what_the_services_need() -> None:
+    rows = dict(re.findall(r"^\| `drape/(\w+)` \|(.*)\|$", TEXT, re.M))
+    for service in ("auth", "media", "tryon", "billing"):
+        listed = set(re.findall(r"`([A-Z_0-9]+)`", rows[service]))
+        secret = {
+            name.upper()
+            for name, info in SETTINGS[service].model_fields.items()
+            if info.is_required() and name.upper() != "DATABASE_URL"
+        }
+        assert secret <= listed
+        assert listed <= known_settings()
+
+
+def test_every_image_of_the_local_cluster_is_loaded_into_it() -> None:
+    local = ROOT / "deploy" / "k8s"
+    files = [*local.glob("base/*.yaml"), *local.glob("overlays/local/*.yaml")]
+    used = {image for file in files for image in re.findall(r"image: (drape/\S+)", file.read_text())}
+    assert len(used) == 6
+    assert used <= set(re.findall(r"drape/[\w:.]+", TEXT.split("## On one host")[0]))
