@@ -168,26 +168,123 @@ def vest(
     return _garment(colour, second, pattern, None, size)
 
 
-def trousers(colour: Colour = (60, 70, 110), size: tuple[int, int] = (_WIDTH, _HEIGHT)) -> bytes:
+def jacket(colour: Colour = (62, 74, 60), size: tuple[int, int] = (_WIDTH, _HEIGHT)) -> bytes:
+    """A jacket that lies open, as PNG: between its fronts is the background."""
+    file = np.frombuffer(_garment(colour, colour, "plain", _LONG_SLEEVE, (_WIDTH * _FINE, _HEIGHT * _FINE)), np.uint8)
+    picture = cv2.imdecode(file, cv2.IMREAD_COLOR)
+    if picture is None:
+        raise RuntimeError("PNG decoding failed")
+    half = [(60.0, 214.0), (36.0, 420.0), (66.0, 900.0)]
+    gap = np.array([(_WIDTH / 2 + sign * x, y) for sign in (1, -1) for x, y in half[::sign]])
+    cv2.fillPoly(picture, [np.round(gap * _FINE).astype(np.int32)], (250, 250, 250), cv2.LINE_AA)
+    return _png(picture[:, :, ::-1].astype(np.uint8), size)
+
+
+_Outline = list[tuple[float, float]]
+
+# Half outlines of what covers the legs, from the waist's middle round to the crotch or the hem's middle.
+_TROUSERS: _Outline = [(0, 96), (118, 92), (134, 250), (150, 330), (152, 950), (66, 954), (10, 352), (0, 344)]
+_SHORTS: _Outline = [(0, 270), (196, 264), (226, 500), (250, 740), (52, 752), (12, 600), (0, 592)]
+_SKIRT: _Outline = [(0, 220), (140, 214), (190, 330), (268, 780), (0, 800)]
+_DRESS: _Outline = [
+    (70, 78), (112, 92), (110, 160), (126, 236), (152, 262), (136, 420), (176, 560), (240, 940), (0, 956),
+]  # fmt: skip
+_JUMPSUIT: _Outline = [
+    (70, 58), (106, 70), (104, 130), (118, 190), (136, 212), (116, 360), (146, 470), (146, 966), (66, 970), (10, 560),
+    (0, 552),
+]  # fmt: skip
+
+
+def _lower(
+    half: _Outline,
+    colours: tuple[Colour, Colour],
+    pattern: Pattern,
+    size: tuple[int, int],
+    seams: list[_Outline],
+    neck: tuple[float, float] | None = None,
+) -> bytes:
+    """A garment that is drawn as one piece; `neck` is the row of the shoulders and the depth of the opening."""
+    picture = np.full((_HEIGHT * _FINE, _WIDTH * _FINE, 3), 250, np.uint8)
+    cloth = _pattern(*colours, pattern)
+    start = [(0.0, half[0][1])] if neck else []
+    mask = _filled(np.array(start + half), 1) | _filled(np.array(start + half), -1)
+    _lay(picture, cloth, mask, _light(mask, 7))
+    if neck:
+        _scoop(picture, half[0][0], *neck)
+    for seam in seams:
+        _seam(picture, seam)
+    return _png(picture, size)
+
+
+def _scoop(picture: Image, half: float, top: float, depth: float) -> None:
+    """A neck opening that shows the background."""
+    centre, axes = (_WIDTH * _FINE // 2, int((top - 4) * _FINE)), (int(half * _FINE), int(depth * _FINE))
+    cv2.ellipse(picture, centre, axes, 0, 0, 180, (250, 250, 250), -1)
+
+
+def trousers(
+    colour: Colour = (60, 70, 110),
+    size: tuple[int, int] = (_WIDTH, _HEIGHT),
+    pattern: Pattern = "plain",
+    second: Colour = (240, 236, 220),
+) -> bytes:
     """Trousers laid flat, as PNG."""
-    picture = np.full((_HEIGHT * _FINE, _WIDTH * _FINE, 3), 250, np.uint8)
-    cloth = _pattern(colour, colour, "plain")
-    half = np.array([(0, 120), (128, 120), (168, 320), (176, 920), (62, 924), (0, 400)], np.float64)
-    for sign in (-1, 1):
-        mask = _filled(half, sign)
-        _lay(picture, cloth, mask, _light(mask, 7))
-    return _png(picture, size)
+    seams: list[_Outline] = [
+        [(0, 124), (120, 121)],
+        [(0, 124), (0, 344)],
+        [(60, 124), (124, 190)],
+        [(108, 360), (110, 940)],
+    ]
+    return _lower(_TROUSERS, (colour, second), pattern, size, seams)
 
 
-def dress(colour: Colour = (150, 60, 120), size: tuple[int, int] = (_WIDTH, _HEIGHT)) -> bytes:
-    """A long dress without sleeves, as PNG."""
-    picture = np.full((_HEIGHT * _FINE, _WIDTH * _FINE, 3), 250, np.uint8)
-    cloth = _pattern(colour, colour, "plain")
-    half = np.array([(0, 110), (56, 70), (92, 84), (84, 180), (112, 240), (100, 400), (128, 960), (0, 964)], np.float64)
-    for sign in (-1, 1):
-        mask = _filled(half, sign)
-        _lay(picture, cloth, mask, _light(mask, 7))
-    return _png(picture, size)
+def shorts(
+    colour: Colour = (176, 150, 110),
+    size: tuple[int, int] = (_WIDTH, _HEIGHT),
+    pattern: Pattern = "plain",
+    second: Colour = (240, 236, 220),
+) -> bytes:
+    """Shorts laid flat, as PNG."""
+    seams: list[_Outline] = [
+        [(0, 312), (198, 306)],
+        [(0, 312), (0, 592)],
+        [(96, 312), (206, 420)],
+        [(52, 722), (248, 710)],
+    ]
+    return _lower(_SHORTS, (colour, second), pattern, size, seams)
+
+
+def skirt(
+    colour: Colour = (120, 40, 60),
+    size: tuple[int, int] = (_WIDTH, _HEIGHT),
+    pattern: Pattern = "plain",
+    second: Colour = (240, 236, 220),
+) -> bytes:
+    """A flared skirt laid flat, as PNG."""
+    seams: list[_Outline] = [[(0, 252), (152, 246)], [(60, 270), (96, 760)], [(0, 776), (264, 758)]]
+    return _lower(_SKIRT, (colour, second), pattern, size, seams)
+
+
+def dress(
+    colour: Colour = (150, 60, 120),
+    size: tuple[int, int] = (_WIDTH, _HEIGHT),
+    pattern: Pattern = "plain",
+    second: Colour = (240, 236, 220),
+) -> bytes:
+    """A dress without sleeves laid flat, as PNG."""
+    seams: list[_Outline] = [[(0, 424), (134, 420)], [(0, 936), (238, 920)]]
+    return _lower(_DRESS, (colour, second), pattern, size, seams, (78, 66))
+
+
+def jumpsuit(
+    colour: Colour = (40, 84, 80),
+    size: tuple[int, int] = (_WIDTH, _HEIGHT),
+    pattern: Pattern = "plain",
+    second: Colour = (240, 236, 220),
+) -> bytes:
+    """A jumpsuit without sleeves laid flat, as PNG."""
+    seams: list[_Outline] = [[(0, 364), (116, 360)], [(0, 380), (0, 552)]]
+    return _lower(_JUMPSUIT, (colour, second), pattern, size, seams, (58, 60))
 
 
 OUTFITS: dict[str, Callable[[], bytes]] = {

@@ -1,7 +1,8 @@
 """Where the local engine's time and memory go: python -m tests.bench.engine [PERSON_DIR GARMENT_DIR]
 
-Without folders it dresses the astronaut of scikit-image, enlarged to a phone photo's size, in drawn garments. With
-them, person i gets garment i.
+Without folders it dresses the astronaut of scikit-image (public domain), enlarged to a phone photo's size, and a drawn
+person in drawn garments. With them, person i gets garment i. Each size is measured in a process of its own: alone with
+two threads, and as one of two such processes at once, which keeps two cores busy.
 """
 
 import io
@@ -11,34 +12,65 @@ import statistics
 import sys
 import time
 from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from itertools import cycle
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
 from skimage import data
 
-from sandbox.drawings import OUTFITS
+from sandbox import mannequin
+from sandbox.drawings import OUTFITS, dress, shorts, skirt, trousers
 from services.tryon.engines.local.engine import InputProblem, LocalEngine, Options, ResultNotGoodEnough
 
 _ROUNDS = 3
+_SIZES = ((768, 1024), (1152, 1536))  # pixels; a usual photo, and the largest that results have
 _MODELS = Path(os.environ.get("TRYON_MODELS", ".cache/models"))
 
 Pairs = list[tuple[str, bytes, bytes]]
 
 
-def _drawn_pairs() -> Pairs:
+@dataclass(frozen=True)
+class Figures:
+    """What one process measured; seconds and MB."""
+
+    cold: float
+    steps: dict[str, float]
+    totals: list[float]
+    outcomes: list[str]
+    peak: float
+
+
+def _drawn_pairs(size: tuple[int, int]) -> Pairs:
     astronaut = Pillow.fromarray(np.asarray(data.astronaut()))
     buffer = io.BytesIO()
-    astronaut.crop((64, 0, 448, 512)).resize((768, 1024), Pillow.Resampling.LANCZOS).save(buffer, "JPEG")
-    return [(name, buffer.getvalue(), draw()) for name, draw in OUTFITS.items()]
+    astronaut.crop((64, 0, 448, 512)).resize(size, Pillow.Resampling.LANCZOS).save(buffer, "JPEG")
+    whole = io.BytesIO()
+    Pillow.fromarray(mannequin.person()).resize((size[0], size[0] * 5 // 3), Pillow.Resampling.LANCZOS).save(
+        whole, "JPEG"
+    )
+    legs = {"trousers": trousers, "shorts": shorts, "skirt": skirt, "dress": dress}
+    pairs = [(name, buffer.getvalue(), draw()) for name, draw in OUTFITS.items()]
+    return pairs + [(name, whole.getvalue(), draw()) for name, draw in legs.items()]
 
 
-def _pairs_from(persons: Path, garments: Path) -> Pairs:
+def _resized(picture: Path, side: int) -> bytes:
+    with Pillow.open(picture) as opened:
+        image = opened.convert("RGB")
+    scale = side / max(image.size)
+    buffer = io.BytesIO()
+    image.resize((round(image.width * scale), round(image.height * scale))).save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+def _pairs_from(persons: Path, garments: Path, side: int) -> Pairs:
     people, clothes = (sorted(path for path in folder.iterdir() if path.is_file()) for folder in (persons, garments))
     count = max(len(people), len(clothes))
     both = [pair for pair, _ in zip(zip(cycle(people), cycle(clothes), strict=False), range(count), strict=False)]
-    return [(f"{one.stem} + {other.stem}", one.read_bytes(), other.read_bytes()) for one, other in both]
+    return [(f"{one.stem} + {other.stem}", _resized(one, side), other.read_bytes()) for one, other in both]
 
 
 class _Clock:
@@ -58,16 +90,12 @@ class _Clock:
                 self._spent[name].append(seconds)
 
 
-def main() -> None:
-    """Run and print."""
-    folders = [Path(argument) for argument in sys.argv[1:3]]
-    pairs = _pairs_from(*folders) if len(folders) == 2 else _drawn_pairs()
+def _measure(pairs: Pairs) -> Figures:
+    """Load the engine and dress all pairs a few times; the first picture and the loading are the cold start."""
     started = time.perf_counter()
-    engine = LocalEngine(_MODELS)
-    engine.prepare()
-    print(f"cold start: {time.perf_counter() - started:.2f} s")
+    engine, cold = LocalEngine(_MODELS), 0.0
     spent: dict[str, list[float]] = defaultdict(list)
-    totals = []
+    totals, outcomes = [], []
     for round_number in range(_ROUNDS):
         for name, person, garment in pairs:
             before = time.perf_counter()
@@ -77,12 +105,36 @@ def main() -> None:
                 score = str(problem)[:60]
             else:
                 totals.append(time.perf_counter() - before)
+                cold = cold or time.perf_counter() - started
             if round_number == 0:
-                print(f"{time.perf_counter() - before:6.2f} s  {score}  {name}")
-    for step, seconds in spent.items():
-        print(f"{statistics.median(seconds) * 1000:7.0f} ms  {step}")
-    print(f"{statistics.median(totals) * 1000:7.0f} ms  in all (median of {len(totals)}, worst {max(totals):.2f} s)")
-    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+                outcomes.append(f"{time.perf_counter() - before:6.2f} s  {score}  {name}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Figures(cold, {step: statistics.median(seconds) for step, seconds in spent.items()}, totals, outcomes, peak)
+
+
+def _measured(pairs: Pairs, processes: int) -> Figures:
+    """The figures of one fresh process out of so many that work at once."""
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        runs = [pool.submit(_measure, pairs) for _ in range(processes)]
+        return runs[0].result()
+
+
+def main() -> None:
+    """Run and print."""
+    folders = [Path(argument) for argument in sys.argv[1:3]]
+    for size in _SIZES:
+        pairs = _pairs_from(folders[0], folders[1], max(size)) if len(folders) == 2 else _drawn_pairs(size)
+        for processes in (1, 2):
+            figures = _measured(pairs, processes)
+            print(f"\n{size[0]} x {size[1]}, {'alone' if processes == 1 else 'two processes at once'}")
+            if processes == 1:
+                print("\n".join(figures.outcomes))
+            for step, seconds in figures.steps.items():
+                print(f"{seconds * 1000:7.0f} ms  {step}")
+            totals, median = figures.totals, statistics.median(figures.totals)
+            print(f"{median * 1000:7.0f} ms  in all (median of {len(totals)}, worst {max(totals):.2f} s)")
+            print(f"{figures.cold * 1000:7.0f} ms  cold start: models loaded, first picture made")
+            print(f"{figures.peak:7.0f} MB  peak memory of a process", flush=True)
 
 
 if __name__ == "__main__":

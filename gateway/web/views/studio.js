@@ -81,7 +81,7 @@ export function studio(signal) {
   const wardrobe = shelf({
     ...shared("outfit"),
     title: "Wardrobe",
-    empty: "Your wardrobe is empty. A shop's picture of a top is a good start.",
+    empty: "Your wardrobe is empty. A shop's picture of a shirt, trousers or a dress is a good start.",
     camera: "environment",
   });
   const show = stage({

@@ -3,6 +3,9 @@
 import asyncio
 import multiprocessing
 import os
+import signal
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -10,6 +13,7 @@ from multiprocessing import connection
 from multiprocessing.queues import Queue
 from pathlib import Path
 from threading import Thread
+from types import FrameType
 from typing import Any, TypeVar
 
 from services.kit import telemetry
@@ -25,16 +29,26 @@ _PREPARED_SHARE = 0.3
 _TICKET_BYTES = 36
 _CANCELED_SLOTS = 64
 
+# Nothing is wrong with such pictures that another engine might not cope with.
+_BEYOND_THIS_ENGINE = ("LEGS_BENT", "GARMENT_CROPPED", "WEARER_NOT_STANDING")
+
 # Per process: loaded once, when it starts.
 _engine: local_engine.LocalEngine
 _events: "Queue[tuple[str, str, float]]"
 _canceled: Any
+_at_work = ""
+"""The ticket of the picture that is being made."""
+
+_CANCEL_SIGNAL = signal.SIGUSR1
+_LOOKS_EVERY = 0.05  # seconds
 
 
 def _start(model_dir: str, threads: int, events: "Queue[tuple[str, str, float]]", canceled: Any) -> None:
     global _engine, _events, _canceled
     _canceled = canceled
     Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(_CANCEL_SIGNAL, _stop)
+    Thread(target=_watch_for_cancel, daemon=True).start()
     _events = events
     _engine = local_engine.LocalEngine(Path(model_dir), threads)
     _engine.prepare()
@@ -48,13 +62,38 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def _watch_for_cancel() -> None:
+    """Interrupts the main thread at work on a picture that nobody wants any more, in the middle of whatever step."""
+    main = threading.main_thread().ident
+    while main is not None:
+        time.sleep(_LOOKS_EVERY)
+        if _is_canceled(_at_work):
+            signal.pthread_kill(main, _CANCEL_SIGNAL)
+
+
+def _is_canceled(ticket: str) -> bool:
+    return bool(ticket) and ticket.encode() in _canceled.get_obj().raw
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    # The picture may have been finished, or another begun, since the signal was sent.
+    if _is_canceled(_at_work):
+        raise local_engine.Canceled
+
+
 def _generate(ticket: str, person: bytes, garment: bytes, options: local_engine.Options) -> local_engine.Picture:
+    global _at_work
+
     def progress(step: str, done: float) -> None:
-        if ticket.encode() in _canceled.get_obj().raw:
-            raise local_engine.Canceled
         _events.put((ticket, step, done))
 
-    return _engine.generate(person, garment, options, progress)
+    _at_work = ticket
+    try:
+        if _is_canceled(ticket):
+            raise local_engine.Canceled
+        return _engine.generate(person, garment, options, progress)
+    finally:
+        _at_work = ""
 
 
 def _check(person: bytes | None, garment: bytes | None) -> list[local_engine.InputProblem]:
@@ -160,5 +199,5 @@ def _local_options(options: Options) -> local_engine.Options:
 
 
 def _problem(error: local_engine.InputProblem) -> InputProblem:
-    kind = NotForThisEngine if error.reason == "CATEGORY_NOT_SUPPORTED" else InputProblem
+    kind = NotForThisEngine if error.reason in _BEYOND_THIS_ENGINE else InputProblem
     return kind(error.reason, error.message, error.which, error.where)

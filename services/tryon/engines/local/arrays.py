@@ -150,6 +150,9 @@ def sample(plane: npt.NDArray[np.float32], x: npt.ArrayLike, y: npt.ArrayLike) -
     return cv2.remap(plane, across, down, cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
-def mix(below: Colours, above: npt.NDArray[np.float32], alpha: Plane) -> Colours:
+def mix(below: Colours | Image, above: Colours | Image, alpha: Plane) -> Colours:
     """Lay a picture over another one through a matte."""
-    return below + (above - below) * alpha[..., None]
+    mixed = np.subtract(above, below, dtype=np.float32)
+    mixed *= alpha[..., None]
+    mixed += below
+    return mixed

@@ -124,7 +124,11 @@ class Canvas:
     @cached_property
     def skin_coloured(self) -> Mask:
         """What has the face's or the arms' colour, in whatever light."""
-        hues = blur(self.lab, 0.8 * self.scale)[..., 1:] - 128
+        return self.like_skin(self.lab)
+
+    def like_skin(self, lab: Colours) -> Mask:
+        """What of a picture in Lab, of the canvas' scale, has the face's or the arms' colour."""
+        hues = blur(lab, 0.8 * self.scale)[..., 1:] - 128
         found = np.zeros(hues.shape[:2], np.bool_)
         for tone in (self.skin.colour[1:] - 128, self.body_skin[1:] - 128):
             # White cloth that skin shines on has the hue of skin, but little of it.
@@ -144,13 +148,18 @@ def _window(plane: npt.NDArray[Scalar], origin: Vector, size: Size, scale: float
     return plane[top : top + round(size[1] / scale), left : left + round(size[0] / scale)]
 
 
-def _frame_box(person: Person, body: Body, fitting: Fitting) -> Box:
-    """What dressing may touch, in the work frame: the old garment, the new one, the arms, and a margin."""
+def _touched(person: Person, fitting: Fitting) -> Mask:
+    """What dressing may touch, in the work frame: the old garment, the new one, the arms."""
     touched = person.is_label(Label.TOP) | person.regions.arms | person.regions.neck | person.regions.face
     for part in fitting.parts:
         touched = touched | (part.across >= 0)
+    return touched
+
+
+def _frame_box(touched: Mask, measure: float) -> Box:
+    """The box around it with a margin."""
     rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
-    margin = int(0.15 * body.skeleton.unit) + 8
+    margin = int(0.15 * measure) + 8
     height, width = touched.shape
     return (
         max(0, int(columns[0]) - margin),
@@ -161,8 +170,13 @@ def _frame_box(person: Person, body: Body, fitting: Fitting) -> Box:
 
 
 def open_canvas(picture: Image, person: Person, body: Body, fitting: Fitting) -> Canvas:
+    """The window for a top."""
+    return canvas_over(picture, person, body, _touched(person, fitting))
+
+
+def canvas_over(picture: Image, person: Person, body: Body, touched: Mask) -> Canvas:
     """Cut the window and bring the person's labels to its edges with the guided filter."""
-    left, top, right, bottom = _frame_box(person, body, fitting)
+    left, top, right, bottom = _frame_box(touched, body.skeleton.unit)
     scale = picture.shape[1] / person.image.shape[1]
     box = (
         round(left * scale),

@@ -1,32 +1,54 @@
 """Looking at a result before anybody else does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from services.tryon.engines.local.arrays import Image, Mask, Plane, dilate, floats, size_of
+from services.tryon.engines.local.arrays import (
+    Image,
+    Mask,
+    Plane,
+    Vector,
+    components,
+    dilate,
+    erode,
+    floats,
+    lab_of,
+    resize_plane,
+    size_of,
+)
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.compose import Composed
+from services.tryon.engines.local.cutout import Cloth
 from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.models import Models
-from services.tryon.engines.local.pose import Pose, points_again
+from services.tryon.engines.local.parse import labels_again
+from services.tryon.engines.local.pose import LEFT_EYE, RIGHT_EYE, Pose, pose_again
+from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.repair import Repaired
 from services.tryon.engines.local.shapes import polygon
-from services.tryon.engines.local.warp import Fitting
+from services.tryon.engines.local.warp import Fitting, Part
 
 LEAST_SCORE = 0.5
 
 _JOINTS = [0, 2, 5, 11, 12, 23, 24]  # nose, eyes, shoulders, hips: other sleeves may move elbows, which are guessed
+_PARSE_SIDE = 320  # pixels, the long side of the frame in which the result is parsed
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How good a result is, 0..1, and what is wrong with it in words for a log."""
+    """How good a result is, 0..1, what that comes from, and what is wrong with it in words for a log."""
 
     score: float
-    problems: list[str]
+    grades: dict[str, float]
+    measures: dict[str, float]
+
+    @property
+    def problems(self) -> list[str]:
+        """The grades that are poor."""
+        return [problem for problem, grade in self.grades.items() if grade < 0.7]
 
 
 def _grade(value: float, good: float, bad: float) -> float:
@@ -34,19 +56,27 @@ def _grade(value: float, good: float, bad: float) -> float:
     return float(np.clip((value - bad) / (good - bad), 0, 1))
 
 
-def _joint_shift(models: Models, before: Pose, result: Image, measure: float) -> float:
-    """How far the joints of the upper body moved, the median, in body units; 9 when nobody is found any more.
+def joint_shift(
+    models: Models, before: Pose, photo: Image, after: Pose | None, measure: float, joints: list[int]
+) -> float:
+    """How far joints moved, the median, in body units; 9 when nobody is found any more.
 
+    Both pictures are looked at in the same frame, in which the model's guesses at hidden joints are the same too.
     Not the farthest: where the head is cut off the model's guesses at single joints change by themselves.
     """
-    after = points_again(models, result, before)
     if after is None:
         return 9.0
-    visible = [joint for joint in _JOINTS if before.visibility[joint] > 0.7 and _is_inside(before, joint, result)]
+    control = pose_again(models, photo, before) or before
+    visible = [joint for joint in joints if control.visibility[joint] > 0.7 and _is_inside(control, joint, photo)]
     if not visible:
         return 0.0
-    moved = before.points[visible] - after[visible]
+    moved = control.points[visible] - after.points[visible]
     return float(np.median(np.hypot(moved[:, 0], moved[:, 1]))) / measure
+
+
+def certainty(pose: Pose, photo: Image) -> float:
+    """How much a shift of the joints says: little where the head, from which the model starts, is cut off."""
+    return 1.0 if pose.has_face and all(_is_inside(pose, eye, photo) for eye in (LEFT_EYE, RIGHT_EYE)) else 0.4
 
 
 def _is_inside(pose: Pose, joint: int, picture: Image) -> bool:
@@ -55,12 +85,71 @@ def _is_inside(pose: Pose, joint: int, picture: Image) -> bool:
     return bool(0 <= x < width and 0 <= y < height)
 
 
-def _colour_distance(garment: Garment, canvas: Canvas, composed: Composed) -> float:
+def overlap(one: Mask, other: Mask) -> float:
+    """Intersection over union."""
+    return float((one & other).sum() / max(1, (one | other).sum()))
+
+
+def _reparse_overlap(models: Models, pose: Pose, canvas: Canvas, composed: Composed, result: Image) -> float:
+    """Intersection over union of what is shown of the garment and of what a fresh look takes for the upper garment.
+
+    1 for a garment of the skin's colour, which no look at colours can tell from skin.
+    """
+    visible = composed.shown > 0.5
+    if (canvas.like_skin(lab_of(composed.image)) & visible).sum() > 0.4 * visible.sum():
+        return 1.0
+    labels = labels_again(models, result, pose, _PARSE_SIDE)
+    shown = np.zeros(result.shape[:2], np.float32)
+    left, top, right, bottom = canvas.box
+    shown[top:bottom, left:right] = composed.shown
+    return overlap(labels == Label.TOP, resize_plane(shown, size_of(labels)) > 0.5)
+
+
+def _planned(canvas: Canvas, fitting: Fitting) -> Mask:
+    """Where the body, and the garment's cut, want the garment to be."""
+    left, right = fitting.plans
+    trunk: list[Vector] = [left.collar, left.shoulder, *left.edge]
+    trunk += [*right.edge[::-1], right.shoulder, right.collar]
+    planned = polygon(canvas.size, [canvas.place(point) for point in trunk])
+    for index, plan in enumerate(fitting.plans):
+        if plan.sleeve_share > 0:
+            planned |= canvas.sleeve(index, plan.shoulder, plan.armpit, plan.sleeve_share, 1.0)
+    return planned
+
+
+def _plan_overlap(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> float:
+    """Intersection over union of the garment as drawn, before anything lies in front of it, and as planned.
+
+    Without sleeves only below the armpits: above them a plan says little about straps and necklines.
+    """
+    cover = (drawn.cover > 0.5) | (drawn.opening > 0.5)
+    planned = _planned(canvas, fitting) | (drawn.opening > 0.5)
+    if not any(plan.sleeve_share > 0 for plan in fitting.plans):
+        armpits = max(0, round(canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans))))
+        cover, planned = cover[armpits:], planned[armpits:]
+    return overlap(planned, cover)
+
+
+def _bare_sleeves(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> float:
+    """Share of the arm's line that should be under a sleeve and is not; the worse of both arms."""
+    cover, bare = drawn.cover, [0.0]
+    for arm, plan in zip(canvas.body.arms, fitting.plans, strict=True):
+        marks = np.linspace(
+            min(0.3 * arm.upper, 0.5 * plan.sleeve_share * arm.reach), plan.sleeve_share * arm.reach, 16
+        )
+        places = [canvas.place(arm.section(mark).centre) for mark in marks[:-1]]
+        inside = [
+            (x, y) for x, y in np.round(places).astype(int) if 0 <= x < cover.shape[1] and 0 <= y < cover.shape[0]
+        ]
+        if plan.sleeve_share > 0 and inside:
+            bare.append(float(np.mean([cover[y, x] < 0.5 for x, y in inside])))
+    return max(bare)
+
+
+def colour_distance(cloth: Cloth, composed: Composed) -> float:
     """Bhattacharyya distance of the Lab histograms of the garment and of what is shown of it, 0..1."""
-    cloth = np.clip(garment.cloth.colours, 0, 255).astype(np.uint8)
-    step = 2
-    first = _histogram(cloth[::step, ::step], garment.cloth.alpha[::step, ::step] > 0.9)
-    second = _histogram(composed.image[::step, ::step], composed.shown[::step, ::step] > 0.95)
+    first = _histogram(cloth.colours[::2, ::2], cloth.alpha[::2, ::2] > 0.9)
+    second = _histogram(composed.image[::2, ::2], composed.shown[::2, ::2] > 0.95)
     return float(cv2.compareHist(first, second, cv2.HISTCMP_BHATTACHARYYA))
 
 
@@ -91,7 +180,44 @@ def _strayed(canvas: Canvas, composed: Composed) -> float:
     return float((shown & ~near).sum() / max(1, shown.sum()))
 
 
-def _changed_background(canvas: Canvas, composed: Composed) -> float:
+def torn(parts: tuple[Part, ...]) -> float:
+    """Share of the cloth that is drawn more than 2.5 times larger, smaller or longer than the rest, or inside out."""
+    scales, ratios = zip(*(_distortion(part) for part in parts), strict=True)
+    scale, ratio = np.concatenate(scales), np.concatenate(ratios)
+    if len(scale) == 0:
+        return 1.0
+    usual = float(np.median(scale))
+    return float(((scale < usual / 2.5) | (scale > usual * 2.5) | (ratio > 2.5)).mean())
+
+
+def _distortion(part: Part) -> tuple[Plane, Plane]:
+    """Of each drawn pixel the linear scale and the ratio of the singular values of its map's derivative."""
+    drawn = erode(part.across >= 0, 2)
+    fine = [cv2.GaussianBlur(plane, (0, 0), 2.0) for plane in (part.across, part.down)]
+    (ay, ax), (dy, dx) = (np.gradient(plane) for plane in fine)
+    inside = erode(drawn, 4)
+    ax, ay, dx, dy = (plane[inside] for plane in (ax, ay, dx, dy))
+    area, size = ax * dy - ay * dx, ax**2 + ay**2 + dx**2 + dy**2
+    root = np.sqrt(np.maximum(size**2 - 4 * area**2, 0))
+    ratio = np.sqrt((size + root) / np.maximum(size - root, 1e-6))
+    return floats(np.sqrt(np.maximum(area, 0))), floats(ratio)
+
+
+def _left_over(canvas: Canvas, composed: Composed) -> float:
+    """Share of the old garment that is still to be seen as it was."""
+    old = erode(canvas.mattes.top > 0.8, 2 * canvas.scale)
+    same = np.abs(composed.image.astype(np.int16) - canvas.image).max(axis=2) < 10
+    return float((old & same & (composed.shown < 0.1)).sum() / max(1, old.sum()))
+
+
+def pieces(composed: Composed) -> float:
+    """Share of the garment that is not connected with the largest piece of it."""
+    _, stats = components(composed.shown > 0.5)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    return 1.0 if len(areas) == 0 else 1 - float(areas.max() / areas.sum())
+
+
+def changed_background(canvas: Canvas, composed: Composed) -> float:
     """Share of the canvas' untouched background that differs from the photo visibly."""
     touched = dilate((canvas.mattes.person > 0.1) | (composed.shown > 0.02), 0.08 * canvas.unit)
     difference = np.abs(composed.image.astype(np.int16) - canvas.image).max(axis=2) > 24
@@ -107,21 +233,58 @@ def judge(
     drawn: DrawnGarment,
     repaired: Repaired,
     composed: Composed,
+    photo: Image,
     result: Image,
 ) -> Verdict:
-    """Measure a result. The limits are estimates that catch gross failures; they are not calibrated."""
+    """Measure a result."""
+    after = pose_again(models, result, pose)
+    # The shirt under an open jacket is as much an upper garment as the jacket.
+    worn = composed if drawn.front is None else replace(composed, shown=np.maximum(composed.shown, drawn.front))
     face = np.abs(composed.image.astype(np.int16) - canvas.image)[canvas.mattes.face]
-    grades = {
-        "the body's joints moved": _grade(_joint_shift(models, pose, result, canvas.unit), 0.12, 0.5),
-        "the face changed": _grade(float(face.mean()) if face.size else 0.0, 2.0, 8.0),
-        "the background changed": _grade(_changed_background(canvas, composed), 0.005, 0.05),
-        "the garment's colours changed": _grade(_colour_distance(garment, canvas, composed), 0.45, 0.95),
-        "the garment has holes": _grade(_holes(canvas, fitting, drawn), 0.04, 0.3),
-        "the garment strays from the body": _grade(_strayed(canvas, composed), 0.02, 0.2),
-        "too much skin had to be invented": _grade(repaired.exposed.sum() / canvas.unit**2, 0.9, 2.2),
-        "the garment's cut was not understood": _grade(garment.landmarks.error, 0.1, 0.3),
+    measures = {
+        "joints": joint_shift(models, pose, photo, after, canvas.unit, _JOINTS) * certainty(pose, photo),
+        "face": float(face.mean()) if face.size else 0.0,
+        "background": changed_background(canvas, composed),
+        "colours": colour_distance(garment.cloth, composed),
+        "holes": _holes(canvas, fitting, drawn),
+        "strayed": _strayed(canvas, composed),
+        "reparse": _reparse_overlap(models, pose, canvas, worn, result),
+        "sleeves": _bare_sleeves(canvas, fitting, drawn),
+        "plan": _plan_overlap(canvas, fitting, drawn),
+        "torn": torn(fitting.parts),
+        "left over": _left_over(canvas, worn),
+        "pieces": pieces(worn),
+        "skin": float(repaired.skin.sum()) / canvas.unit**2,
+        "turned": canvas.body.skeleton.shoulder_width / canvas.body.skeleton.unit,
+        "cut": garment.landmarks.error,
     }
-    problems = [problem for problem, grade in grades.items() if grade < 0.7]
-    # The worst fault decides; the others take a little more off.
+    return verdict_of(measures)
+
+
+# What counts as good and as bad of each measure, and what is wrong when it is bad.
+Limits = dict[str, tuple[float, float, str]]
+
+_LIMITS: Limits = {
+    "joints": (0.08, 0.4, "the body's joints moved"),
+    "face": (1.0, 6.0, "the face changed"),
+    "background": (0.002, 0.03, "the background changed"),
+    "colours": (0.06, 0.4, "the garment's colours changed"),
+    "holes": (0.005, 0.14, "the garment has holes"),
+    "strayed": (0.01, 0.12, "the garment strays from the body"),
+    "reparse": (0.92, 0.3, "the result does not read as a person in this garment"),
+    "plan": (0.9, 0.75, "the garment is not where it should be"),
+    "sleeves": (0.2, 0.7, "a sleeve is missing"),
+    "torn": (0.03, 0.4, "the garment is torn or stretched"),
+    "left over": (0.005, 0.1, "the old garment still shows"),
+    "pieces": (0.005, 0.1, "the garment is in pieces"),
+    "skin": (0.4, 1.6, "too much skin had to be invented"),
+    "turned": (0.85, 0.5, "the body is turned too far"),
+    "cut": (0.08, 0.3, "the garment's cut was not understood"),
+}
+
+
+def verdict_of(measures: dict[str, float], limits: Limits = _LIMITS) -> Verdict:
+    """The worst fault decides; the others take a little more off."""
+    grades = {words: _grade(measures[name], good, bad) for name, (good, bad, words) in limits.items()}
     score = min(grades.values()) * (0.8 + 0.2 * float(np.mean(list(grades.values()))))
-    return Verdict(score, problems)
+    return Verdict(score, grades, measures)

@@ -10,6 +10,7 @@ from services.tryon.engines.local.arrays import (
     Mask,
     Plane,
     blur,
+    closed,
     dilate,
     distance_inside,
     erode,
@@ -19,7 +20,7 @@ from services.tryon.engines.local.arrays import (
 )
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.drawing import DrawnGarment, Layer
-from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.filters import filled_in
 from services.tryon.engines.local.repair import Repaired, bared_forearms
 from services.tryon.engines.local.shapes import unit
 from services.tryon.engines.local.warp import Fitting
@@ -85,9 +86,9 @@ def _old_folds(canvas: Canvas) -> Plane:
     light = np.ascontiguousarray(lab[..., 0]) * weight
     fine = blur(light, narrow) / np.maximum(blur(weight, narrow), 1e-3)
     broad = blur(light, wide) / np.maximum(blur(weight, wide), 1e-3)
-    ratio = np.clip((fine + 12) / (broad + 12), 0.75, 1.25)
-    inward = np.clip(distance_inside(worn) / (0.14 * canvas.unit), 0, 1)
-    result: Plane = (flat + (ratio - 1) * plain * 0.6 * inward).astype(np.float32)
+    ratio = np.clip((fine + 30) / (broad + 30), 0.82, 1.15)  # dark cloth shows sheen where others show folds
+    inward = np.clip(distance_inside(worn) / (0.3 * canvas.unit), 0, 1)
+    result: Plane = (flat + (ratio - 1) * plain * 0.5 * inward).astype(np.float32)
     return result
 
 
@@ -124,17 +125,25 @@ def _armpit_gaps(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
     for sleeve in drawn.sleeves:
         index = 0 if sleeve.sign < 0 else 1
         plan = fitting.plans[index]
-        gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, plan.sleeve_share, 1.05)
-    return gap & (drawn.cover < 0.95)
+        gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, 0.9 * plan.sleeve_share, 1.05)
+    return gap & (drawn.cover < 0.95) & closed(drawn.cover > 0.5, 0.12 * canvas.unit)
 
 
-def _fill_gaps(colours: Colours, gap: Mask, drawn: DrawnGarment, hidden: Plane) -> Colours:
-    """Cloth in deep shade."""
-    cloth, weight = drawn.torso.colours, drawn.torso.alpha
+def _cracks(canvas: Canvas, drawn: DrawnGarment) -> Mask:
+    """Slits along the seams of the sleeves, where neither part covers all of a pixel."""
+    near = dilate(drawn.torso.alpha > 0.5, 0.03 * canvas.unit) & dilate(drawn.sleeve_cover > 0.5, 0.03 * canvas.unit)
+    return closed(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
+
+
+def _fill_gaps(colours: Colours, gap: Mask, cracks: Mask, drawn: DrawnGarment, hidden: Plane) -> Colours:
+    """Cloth, in deep shade where it is an opening, under what the parts leave open between them."""
+    cloth: Image | Colours = drawn.torso.colours
+    weight = drawn.torso.alpha
     for sleeve in drawn.sleeves:
         cloth, weight = mix(cloth, sleeve.colours, sleeve.alpha), np.maximum(weight, sleeve.alpha)
-    filled = push_pull(cloth, (weight > 0.9).astype(np.float32))
-    return mix(colours, filled * 0.8, soften(dilate(gap, 1), 1.0) * (1 - hidden))
+    filled = filled_in(cloth, weight > 0.9)
+    colours = mix(colours, filled * np.float32(0.8), soften(dilate(gap, 1), 1.0) * (1 - hidden))
+    return mix(colours, filled * np.float32(0.92), soften(dilate(cracks, 1), 0.7) * (1 - hidden))
 
 
 def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired) -> Composed:
@@ -151,8 +160,8 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     folds = _old_folds(canvas)
     contact = _shadow_beside(np.clip(front + 0.8 * head, 0, 1), 5 * canvas.scale, int(2 * canvas.scale))
     sleeves = drawn.sleeve_cover
-    if drawn.sleeves and gap.any():
-        colours = _fill_gaps(colours, gap, drawn, head)
+    if drawn.sleeves:
+        colours = _fill_gaps(colours, gap, _cracks(canvas, drawn), drawn, before_torso)
     light = folds * _torso_form(canvas, fitting) * (1 - 0.38 * contact)
     light = light * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
     colours = _lay(colours, drawn.torso, light, before_torso)
@@ -164,5 +173,6 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
 
 
 def _lay(colours: Colours, layer: Layer, light: Plane, hidden: Plane) -> Colours:
-    lit = np.clip(layer.colours * light[..., None], 0, 255).astype(np.float32)
+    lit = np.multiply(layer.colours, light[..., None], dtype=np.float32)
+    np.minimum(lit, 255, out=lit)
     return mix(colours, lit, layer.alpha * (1 - hidden))

@@ -27,7 +27,7 @@ from services.tryon.engines.local.arrays import (
     size_of,
     soften,
 )
-from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.filters import filled_in, push_pull
 
 _CHROMA_WEIGHT = np.array([1.0, 1.6, 1.6], np.float32)  # shadows change lightness more than hue
 
@@ -44,7 +44,7 @@ class Cutout:
 class Cloth:
     """A garment ready to be drawn elsewhere."""
 
-    colours: Colours  # bled outwards, so that sampling at the edge brings no background along
+    colours: Image  # bled outwards, so that sampling at the edge brings no background along
     alpha: Plane  # 0..1
     scale: float  # its pixels per pixel of the work frame
 
@@ -191,7 +191,7 @@ def _without_windows(mask: Mask, distance: Plane) -> Mask:
     """Open what shows the background through the garment: between straps, in cut-outs."""
     area = mask.sum()
     numbers, stats = components(opened((distance < 2.6) & mask, 2))
-    result = mask.copy()
+    result = mask & ~_loops(mask, distance)
     for number, (_, _, width, height, size) in list(enumerate(stats))[1:]:
         if not (0.015 * area < size < 0.35 * area and size > 0.45 * width * height):
             continue
@@ -199,6 +199,21 @@ def _without_windows(mask: Mask, distance: Plane) -> Mask:
         if distance[window].std() < 1.2:
             result &= ~dilate(window, 2)
     return result
+
+
+def _loops(mask: Mask, distance: Plane) -> Mask:
+    """What a strap encloses: small, near the outline unlike a print, and tinted by the strap's own reflection."""
+    loops = np.zeros(mask.shape, np.bool_)
+    if not mask.any() or np.median(distance[mask]) < 25:
+        return loops
+    inner = erode(mask, 0.05 * mask.shape[1])
+    numbers, stats = components(opened((distance < 0.15 * np.median(distance[mask])) & mask, 1))
+    sizes = stats[:, cv2.CC_STAT_AREA] / mask.sum()
+    found = [number for number in range(1, len(stats)) if 0.001 < sizes[number] < 0.05]
+    found = [number for number in found if not ((numbers == number) & inner).any()]
+    if len(found) <= 4:  # straps enclose few of them, a pattern many
+        loops |= np.isin(numbers, found)
+    return loops
 
 
 def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:
@@ -261,8 +276,8 @@ def cloth_of(picture: Image, mask: Mask, long_side: int) -> Cloth:
     alpha = np.clip((blur(alpha, 0.8 * scale) - 0.5) * 2.2, 0, 1)  # the steep ramp pulls the edge in by a pixel
     alpha = _thin_edge(image, alpha > 0.5, alpha)
     solid = alpha > 0.95
-    bled = push_pull(image.astype(np.float32), solid.astype(np.float32))
-    colours = np.where(solid[..., None], image, bled).astype(np.float32)
+    bled = np.clip(filled_in(image, solid), 0, 255).astype(np.uint8)
+    colours = np.where(solid[..., None], image, bled)
     return Cloth(colours, alpha, scale)
 
 

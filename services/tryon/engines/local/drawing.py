@@ -6,23 +6,26 @@ import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
-    Colours,
+    Image,
     Mask,
     Plane,
     blur,
     dilate,
     erode,
     floats,
+    mix,
+    opened,
     resize_mask,
     sample,
     size_of,
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
+from services.tryon.engines.local.cutout import Cloth
 from services.tryon.engines.local.filters import push_pull
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.neckline import neck_opening
-from services.tryon.engines.local.shapes import polygon, unit
+from services.tryon.engines.local.shapes import disc, polygon, unit
 from services.tryon.engines.local.warp import Fitting, Part
 
 
@@ -31,7 +34,7 @@ class Layer:
     """A drawn piece of the garment."""
 
     sign: int  # 0 torso, -1 left sleeve, 1 right sleeve
-    colours: Colours
+    colours: Image
     alpha: Plane
     whole: Plane  # alpha before the part was clipped
 
@@ -42,12 +45,18 @@ class DrawnGarment:
 
     torso: Layer
     sleeves: tuple[Layer, ...]
-    opening: Plane  # the neck opening, where the garment's inner back must not be drawn
+    opening: Plane  # where the garment is open: at the neck its inner back must not be drawn, at the front is none
+    front: Plane | None = None  # between the open fronts, where what is worn underneath stays
 
     @property
     def cover(self) -> Plane:
         """What the garment covers, 0..1."""
         return floats(np.maximum.reduce([layer.alpha for layer in (self.torso, *self.sleeves)]))
+
+    @property
+    def spared(self) -> Plane:
+        """What is not to be taken off: what the garment covers, and what its open front shows."""
+        return self.cover if self.front is None else floats(np.minimum(self.cover + self.front, 1))
 
     @property
     def sleeve_cover(self) -> Plane:
@@ -77,14 +86,15 @@ def _enlarged_map(canvas: Canvas, part: Part, scale: float) -> tuple[Plane, Plan
     return enlarged[..., 0] * scale + offset, enlarged[..., 1] * scale + offset, inner > 0.99
 
 
-def _draw(canvas: Canvas, garment: Garment, part: Part, opening: Plane) -> tuple[Layer, Plane]:
-    across, down, valid = _enlarged_map(canvas, part, garment.cloth.scale)
-    colours = cv2.remap(garment.cloth.colours, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    matte = _part_matte(part, garment.mask, size_of(garment.cloth.alpha))
-    alpha = sample(garment.cloth.alpha, across, down) * sample(matte, across, down) * valid
+def draw_part(canvas: Canvas, cloth: Cloth, garment: Mask, part: Part, opening: Plane) -> tuple[Layer, Plane]:
+    """One piece of the garment, whose whole mask is given too, and what the neck opening takes of it."""
+    across, down, valid = _enlarged_map(canvas, part, cloth.scale)
+    colours = cv2.remap(cloth.colours, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    matte = _part_matte(part, garment, size_of(cloth.alpha))
+    alpha = sample(cloth.alpha, across, down) * sample(matte, across, down) * valid
     seen = sample(opening, across, down) if part.sign == 0 else np.zeros_like(alpha)
     shown = (alpha * (1 - seen)).astype(np.float32)
-    layer = Layer(part.sign, np.clip(colours, 0, 255).astype(np.float32), shown, shown)
+    layer = Layer(part.sign, colours.astype(np.uint8, copy=False), shown, shown)
     return layer, (alpha * seen).astype(np.float32)
 
 
@@ -109,13 +119,48 @@ def _armhole_clip(canvas: Canvas, fitting: Fitting, sign: int) -> Plane:
     return soften(allowed, 1.2 * canvas.scale)
 
 
+def _without_spikes(canvas: Canvas, fitting: Fitting, cover: Plane) -> Plane:
+    """1, but 0 where a sleeve's corner sticks out of the shoulder in a spike."""
+    near = np.zeros(cover.shape, np.bool_)
+    for plan in fitting.plans:
+        if plan.sleeve_share > 0:
+            near |= disc(canvas.size, canvas.place(plan.shoulder), 0.25 * canvas.unit)
+    solid = cover > 0.5
+    spikes = near & solid & ~dilate(opened(solid, 0.05 * canvas.unit), 1)
+    return (1 - soften(dilate(spikes, 1.5 * canvas.scale) & near, 0.6 * canvas.scale) * near).astype(np.float32)
+
+
 def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGarment:
     """Every part of the garment as it lies on the body."""
     opening = neck_opening(garment.landmarks.neckline, size_of(garment.cloth.alpha), garment.cloth.scale)
-    drawn = [_draw(canvas, garment, part, opening) for part in fitting.parts]
-    layers = [layer for layer, _ in drawn]
+    drawn = [draw_part(canvas, garment.cloth, garment.mask, part, opening) for part in fitting.parts]
+    layers = _with_one_torso([layer for layer, _ in drawn])
     layers[1:] = [
         replace(layer, alpha=layer.alpha * np.maximum(_armhole_clip(canvas, fitting, layer.sign), 1 - layers[0].alpha))
         for layer in layers[1:]
     ]
-    return DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1])
+    smooth = _without_spikes(canvas, fitting, DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1]).cover)
+    torso, *sleeves = (replace(layer, alpha=layer.alpha * smooth) for layer in layers)
+    if garment.front is None:
+        return DrawnGarment(torso, tuple(sleeves), drawn[0][1])
+    front = _draw_front(canvas, garment.cloth, garment.front, fitting.parts[0])
+    return DrawnGarment(torso, tuple(sleeves), floats(np.maximum(drawn[0][1], front)), front)
+
+
+def _draw_front(canvas: Canvas, cloth: Cloth, front: Mask, torso: Part) -> Plane:
+    """What lies between the fronts of an open garment, on the canvas."""
+    across, down, valid = _enlarged_map(canvas, torso, cloth.scale)
+    gap = blur(resize_mask(dilate(front, 3), size_of(cloth.alpha)).astype(np.float32), 1.0) * (1 - cloth.alpha)
+    return floats(sample(gap, across, down) * valid)
+
+
+def _with_one_torso(layers: list[Layer]) -> list[Layer]:
+    """The legs of a jumpsuit joined to its torso; sleeves follow."""
+    torso = layers[0]
+    for leg in (layer for layer in layers[1:] if layer.sign == 0):
+        under = (1 - torso.alpha) * leg.alpha
+        share = under / np.maximum(torso.alpha + under, 1e-3)
+        colours = mix(torso.colours, leg.colours, floats(share)).astype(np.uint8)
+        alpha = floats(np.maximum(torso.alpha, leg.alpha))
+        torso = Layer(0, colours, alpha, alpha)
+    return [torso, *(layer for layer in layers[1:] if layer.sign != 0)]

@@ -1,9 +1,9 @@
 """A garment picture, understood: what is the garment, how it is cut, and its cloth."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
@@ -12,24 +12,27 @@ from services.tryon.engines.local.arrays import (
     Points,
     Vector,
     closed,
+    components,
     fill_holes,
+    lab_of,
     largest_component,
     opened,
-    resize_image,
 )
 from services.tryon.engines.local.body import Body, body_of
-from services.tryon.engines.local.cutout import Cloth, cloth_of, cut_out
-from services.tryon.engines.local.landmarks import GarmentLandmarks, GarmentSide, Sleeve, garment_landmarks
+from services.tryon.engines.local.cutout import Cloth, cloth_of
+from services.tryon.engines.local.landmarks import GarmentLandmarks, GarmentSide, Sleeve
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.neckline import Neckline
-from services.tryon.engines.local.parse import WORK_SIDE, Person, understand
+from services.tryon.engines.local.parse import Person
 from services.tryon.engines.local.pose import Pose, find_pose
-from services.tryon.engines.local.refuse import cutout_problems, unlike_a_garment
+from services.tryon.engines.local.refuse import unlike_a_garment
 from services.tryon.engines.local.regions import Label
+from services.tryon.engines.local.shapes import polygon
 
 _PERSON_SCORE = 0.7  # below it the detector takes flat garments for people
 
 _WORST_OUTLINE = 0.3
+_LEG_JOINTS = [23, 24, 25, 26, 27, 28]  # a head may be cut off where legs are to be seen
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Garment:
     landmarks: GarmentLandmarks
     cloth: Cloth
     worn_by: Body | None  # who wears it in the picture
+    front: Mask | None = None  # of a jacket that is open, the part of the mask between its fronts
 
 
 def wearer_in(models: Models, picture: Image, kind: Literal["auto", "flatLay", "model"]) -> Pose | None:
@@ -50,39 +54,75 @@ def wearer_in(models: Models, picture: Image, kind: Literal["auto", "flatLay", "
     pose = find_pose(models, picture)
     if pose is None:
         return None
-    sure = pose.detections[0].score > _PERSON_SCORE and pose.score > 0.6 and pose.face_score > 0.6
+    likely = pose.detections[0].score > _PERSON_SCORE and pose.score > 0.6
+    sure = likely and (pose.face_score > 0.6 or bool((pose.visibility[_LEG_JOINTS] > 0.7).all()))
     return pose if sure or (kind == "model" and pose.score > 0.5) else None
 
 
-def read_garment(
-    models: Models, picture: Image, wearer: Pose | None, long_side: int, pause: Callable[[], None] = lambda: None
-) -> Garment:
-    """Find the garment. Its cloth is kept at up to `long_side` pixels.
-
-    `pause` is called between the parts of the work. Raises NotATop, InputProblem.
-    """
-    if wearer is not None:
-        return _worn(understand(models, picture, wearer, pause), picture, long_side)
-    scale = WORK_SIDE / max(picture.shape[:2])
-    image = resize_image(picture, (round(picture.shape[1] * scale), round(picture.shape[0] * scale)))
-    found = cut_out(image)
-    pause()
-    for problem in cutout_problems(found):
-        raise problem
-    landmarks = garment_landmarks(image, found.mask)
+def flat_garment(image: Image, mask: Mask, landmarks: GarmentLandmarks, picture: Image, long_side: int) -> Garment:
+    """A garment that lies or hangs, once its mask and landmarks are known. Raises InputProblem."""
     if landmarks.error > _WORST_OUTLINE:
         raise unlike_a_garment()
-    return Garment(image, found.mask, landmarks, cloth_of(picture, found.mask, long_side), None)
+    return Garment(image, mask, landmarks, cloth_of(picture, mask, long_side), None)
 
 
-def _worn(person: Person, picture: Image, long_side: int) -> Garment:
+def flat_jacket(
+    image: Image, mask: Mask, front: Mask, landmarks: GarmentLandmarks, picture: Image, long_side: int
+) -> Garment:
+    """A garment that lies open: `mask` without what is between its fronts, landmarks of both together."""
+    return Garment(image, mask | front, landmarks, cloth_of(picture, mask, long_side), None, front)
+
+
+def worn_garment(person: Person, picture: Image, long_side: int) -> Garment:
+    """The upper garment that somebody wears, or all that is labelled so."""
     body = body_of(person)
     mask = fill_holes(largest_component(opened(closed(person.is_label(Label.TOP), 5), 6)))
+    mask = _with_level_hem(mask, person, body)
     left, right = (_worn_side(mask, body, index) for index in (0, 1))
+    for side in (left, right):
+        if side.sleeve is None:
+            mask = mask & ~_beyond_armhole(side, body)
     collar = np.stack([left.collar, right.collar])
     axis = float((left.armpit[0] + right.armpit[0]) / 2)
     landmarks = GarmentLandmarks(axis, (left, right), Neckline(collar, "outline"), 0.0)
     return Garment(person.image, mask, landmarks, cloth_of(picture, mask, long_side), body)
+
+
+def _beyond_armhole(side: GarmentSide, body: Body) -> Mask:
+    """What is no part of a garment without sleeves: an arm taken for cloth, the far side of a turned body."""
+    out = np.array([side.sign * 1.0, 0.0]) * body.skeleton.shoulder_width
+    near = [side.shoulder + 0.08 * out - [0.0, 0.1 * abs(out[0])], side.armpit + 0.05 * out]
+    return polygon(body.skeleton.size, [*near, near[1] + 2 * out, near[0] + 2 * out])
+
+
+def _with_level_hem(mask: Mask, person: Person, body: Body) -> Mask:
+    """A mask that ends in a straight line where trousers of the same colour make the seen hem a guess."""
+    if body.old_hem is None or not _like_what_is_below(person):
+        return mask
+    row = min(int(body.old_hem), mask.shape[0] - 1)
+    left, right = (int(np.clip(body.side(index, row), 0, mask.shape[1] - 1)) for index in (0, 1))
+    columns = np.array([x for x in range(left, right + 1) if mask[:, x].any()])
+    if len(columns) < 20:
+        return mask
+    lowest = mask.shape[0] - 1 - mask[::-1, columns].argmax(axis=0)
+    # What hangs lower is likelier trousers taken for top than top.
+    row = int(np.percentile(lowest, 25))
+    level = mask.copy()
+    aside = int(0.2 * person.skeleton.shoulder_width)
+    below = (slice(row + 1, None), slice(max(0, left - aside), right + aside))
+    level[below] &= person.regions.arms[below]  # a long sleeve hangs lower than the hem
+    numbers, stats = components(level & (np.arange(len(level))[:, None] > row))
+    scraps = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < 0.04 * person.skeleton.unit**2)
+    return largest_component(level & ~np.isin(numbers, scraps[scraps > 0]))
+
+
+def _like_what_is_below(person: Person) -> bool:
+    """Whether top and trousers have so nearly one colour that their border cannot be trusted."""
+    top, bottom = (person.is_label(label) for label in (Label.TOP, Label.BOTTOM))
+    if top.sum() < 200 or bottom.sum() < 200:
+        return False
+    lab = lab_of(person.image)
+    return bool(np.linalg.norm(np.median(lab[top], axis=0) - np.median(lab[bottom], axis=0)) < 30)
 
 
 def _worn_side(mask: Mask, body: Body, index: int) -> GarmentSide:
@@ -118,7 +158,7 @@ def _worn_sleeve(mask: Mask, body: Body, index: int, shoulder: Vector, armpit: V
     marks = np.arange(0.1, 1.0, 0.02) * arm.reach
     bare = [mark for mark in marks if not _covers(mask, arm.section(mark).centre)]
     end = bare[0] if bare else arm.reach
-    if end < 0.16 * arm.reach:
+    if end < 0.22 * arm.reach:  # a wide strap, or the shoulder of a body that is turned
         return None
     outer, inner = [shoulder], [armpit]
     for mark in np.linspace(0.25 * end, end, 8):

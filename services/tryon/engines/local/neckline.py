@@ -47,6 +47,13 @@ def _contrast(lab: Colours, x: npt.NDArray[np.float64], y: npt.NDArray[np.float6
     return result
 
 
+def _strengthened(edges: Plane, inside: Mask) -> Plane:
+    """Edge strengths by the strongest inside: a dark garment's collar is told by a tenth of a white one's contrast."""
+    strongest = float(np.percentile(edges[inside], 97)) if inside.sum() > 50 else 1.0
+    result: Plane = np.minimum(edges / np.clip(strongest, 0.2, 1.0), 1.0).astype(np.float32)
+    return result
+
+
 def _cheapest_path(cost: Plane) -> tuple[Indices, float]:
     """The depth index of each ray with the least cost plus bending (dynamic programming), and its mean score."""
     depths = np.arange(len(cost))
@@ -106,19 +113,21 @@ def find_neckline(image: Image, mask: Mask, left: Vector, right: Vector, armpit_
     x = np.repeat((centre - np.cos(_ANGLES) * half)[None], len(_DEPTHS), axis=0)
     chord = left[1] + (right[1] - left[1]) * (1 - np.cos(_ANGLES)) / 2
     y = chord[None] + np.sin(_ANGLES)[None] * _DEPTHS[:, None] * half
-    edges = _contrast(lab, x, y, np.array([0.0, max(2.0, width * 0.02)]))
-    inside = sample(erode(mask, 3).astype(np.float32), x, y) > 0.5
+    step = max(2.0, width * 0.02)
+    inside = sample(erode(mask, 3 + step).astype(np.float32), x, y) > 0.5  # the outline's own edge is not looked for
+    edges = _strengthened(_contrast(lab, x, y, np.array([0.0, step])), inside)
     usual = 0.12 * np.abs(_DEPTHS - 0.75) * (_DEPTHS < 0.75) + 0.10 * np.maximum(_DEPTHS - 1.1, 0)
     cost = (1 - np.where(inside, edges, 0) + usual[:, None]).astype(np.float32)
     path, score = _cheapest_path(cost)
     vee, vee_score = _vee(lab, left, right, (armpit_height - centre_height(left, right)) * 1.05)
     if vee_score > max(0.55, score):
         return Neckline(vee, "edge")
-    if score <= 0.34:
+    if score <= 0.3:
         return Neckline(np.stack([x[0], chord + np.sin(_ANGLES) * 0.42 * half], axis=1), "default")
     if score > 0.5:
         path = _below_collar_band(cost, path)
-    depths = np.convolve(np.pad(_DEPTHS[path], 2, "edge"), np.ones(5) / 5, "valid")
+    even = (_DEPTHS[path] + _DEPTHS[path][::-1]) / 2  # a collar is symmetric; what disturbs the edge is not
+    depths = np.convolve(np.pad(even, 3, "edge"), np.ones(7) / 7, "valid")
     rays = slice(_FIRST, _LAST + 1)
     points = np.stack([x[0, rays], chord[rays] + np.sin(_ANGLES[rays]) * depths * half], axis=1)
     return Neckline(np.concatenate([left[None], points, right[None]]), "edge")

@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from services.tryon.engines.local.arrays import Image
-from services.tryon.engines.local.problems import InputProblem, Which
+from services.tryon.engines.local.problems import Canceled, InputProblem, Which
 
 MOST_PIXELS = 40_000_000
 LEAST_SIDE = 256
@@ -31,7 +31,7 @@ def read_picture(data: bytes, which: Which, most_side: int | None = None) -> Ima
                 opened.draft("RGB", (most_side, most_side))
             upright = ImageOps.exif_transpose(opened)
             rgb = _flattened(upright)
-    except InputProblem:
+    except (InputProblem, Canceled):
         raise
     except Exception as error:
         raise _unreadable(which) from error

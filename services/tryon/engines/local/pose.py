@@ -5,7 +5,7 @@ BlazePose (2020); Kartynnik et al., Real-time Facial Surface Geometry (2019).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from services.tryon.engines.local.shapes import length
 # BlazePose's numbering.
 NOSE, LEFT_EYE, RIGHT_EYE, MOUTH_LEFT, MOUTH_RIGHT = 0, 2, 5, 9, 10
 LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP = 11, 12, 23, 24
+LEFT_KNEE, RIGHT_KNEE = 25, 26
 
 # The face mesh's numbering: outline, chin, top of the forehead, outer corners of the eyes.
 FACE_OUTLINE = [
@@ -250,11 +251,24 @@ def find_pose(models: Models, image: Image) -> Pose | None:
     )
 
 
-def points_again(models: Models, image: Image, before: Pose) -> Points | None:
-    """The landmarks in a changed copy of a picture, looked for where they were; none when nobody is there any more."""
+def pose_again(models: Models, image: Image, before: Pose) -> Pose | None:
+    """The pose in a changed copy of a picture, looked for where it was; none when nobody is there any more.
+
+    The face is not looked for again.
+    """
     rgb = np.ascontiguousarray(image[:, :, ::-1])
     found = _landmarks(models, rgb, _body_region(before.points[33], before.points[34]))
-    return found.points if found.score > 0.5 else None
+    if found.score <= 0.5:
+        return None
+    silhouette = cv2.warpAffine(found.mask, found.back, size_of(rgb), flags=cv2.INTER_LINEAR)
+    return replace(
+        before,
+        points=found.points,
+        depth=found.depth,
+        visibility=found.visibility,
+        score=found.score,
+        silhouette=silhouette.astype(np.float32, copy=False),
+    )
 
 
 def selfie_mask(models: Models, image: Image) -> Plane:

@@ -6,7 +6,16 @@ import numpy as np
 
 from services.tryon.engines.local.arrays import Image, lab_of, resize_image
 from services.tryon.engines.local.cutout import Cutout, plain_share
-from services.tryon.engines.local.pose import LEFT_SHOULDER, RIGHT_SHOULDER, Detection, Pose
+from services.tryon.engines.local.pose import (
+    LEFT_HIP,
+    LEFT_KNEE,
+    LEFT_SHOULDER,
+    RIGHT_HIP,
+    RIGHT_KNEE,
+    RIGHT_SHOULDER,
+    Detection,
+    Pose,
+)
 from services.tryon.engines.local.problems import InputProblem, RelativeBox
 from services.tryon.engines.local.shapes import length
 
@@ -94,8 +103,60 @@ def unlike_a_garment() -> InputProblem:
     return InputProblem("GARMENT_NOT_FOUND", _NOT_FOUND, "garment")
 
 
-def unsupported(category: str) -> InputProblem:
-    """For a garment that this engine cannot put on; `category` is "bottoms" or "onePieces"."""
-    what = "Trousers and skirts" if category == "bottoms" else "Dresses and other one-pieces"
-    message = f"{what} cannot be tried on yet. Please choose a top: a T-shirt, shirt, sweater or the like."
-    return InputProblem("CATEGORY_NOT_SUPPORTED", message, "garment")
+_LEAST_BELOW_HIPS = 0.35  # of the torso: half of the thighs
+_STRAIGHT = 0.45  # of the torso: how far the knees are below the hips of somebody who stands
+
+
+def lower_body_problems(pose: Pose, width: int, height: int) -> Iterator[InputProblem]:
+    """What keeps trousers, skirts and dresses from being put on; `pose` is in the photo's pixels.
+
+    Legs may be cut off from the middle of the thighs on: the garment then ends with the photo.
+    """
+    shoulders, hips = pose.points[[LEFT_SHOULDER, RIGHT_SHOULDER]].mean(axis=0), pose.points[[LEFT_HIP, RIGHT_HIP]]
+    torso, low = length(hips.mean(axis=0) - shoulders), float(hips[:, 1].mean())
+    if low + _LEAST_BELOW_HIPS * torso > height:
+        top = float(np.clip(low / height, 0, 0.95))
+        yield InputProblem(
+            "LOWER_BODY_CROPPED",
+            "Your legs are cut off in this photo. Please use one that shows you at least to the middle of your thighs.",
+            "person",
+            (0.0, top, 1.0, 1.0),
+        )
+        return
+    if _legs_are_bent(pose, height):
+        knees = pose.points[[LEFT_KNEE, RIGHT_KNEE]]
+        left, top = np.clip(np.minimum(knees.min(axis=0), hips.min(axis=0)) / [width, height], 0, 1)
+        right, bottom = np.clip(np.maximum(knees.max(axis=0), hips.max(axis=0)) / [width, height], 0, 1)
+        yield InputProblem(
+            "LEGS_BENT",
+            "You are sitting, or your legs are bent, in this photo. Please use one that shows you standing upright.",
+            "person",
+            (float(left), float(top), float(right), float(bottom)),
+        )
+
+
+def _legs_are_bent(pose: Pose, height: int) -> bool:
+    """Whether a knee is seen much higher than that of somebody who stands."""
+    shoulders, hips = pose.points[[LEFT_SHOULDER, RIGHT_SHOULDER]], pose.points[[LEFT_HIP, RIGHT_HIP]]
+    torso, knees = length(hips.mean(axis=0) - shoulders.mean(axis=0)), pose.points[[LEFT_KNEE, RIGHT_KNEE]]
+    seen = (knees[:, 1] < height) & (pose.visibility[[LEFT_KNEE, RIGHT_KNEE]] > 0.6)
+    return bool((seen & (knees[:, 1] - hips[:, 1] < _STRAIGHT * torso)).any())
+
+
+def wearer_problems(pose: Pose, height: int) -> Iterator[InputProblem]:
+    """What keeps trousers or a skirt from being taken from the person who wears them."""
+    if _legs_are_bent(pose, height):
+        yield InputProblem(
+            "WEARER_NOT_STANDING",
+            "Whoever wears this garment is not standing. Please use a picture of it worn standing, or laid flat.",
+            "garment",
+        )
+
+
+def garment_cropped() -> InputProblem:
+    """For a garment that its picture shows less of than is to be seen of the person."""
+    return InputProblem(
+        "GARMENT_CROPPED",
+        "The garment is cut off in this picture. Please use one that shows all of it.",
+        "garment",
+    )

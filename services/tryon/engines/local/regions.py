@@ -18,6 +18,7 @@ class Label(IntEnum):
     HAIR = 2
     TOP = 3
     BOTTOM = 4
+    OTHER = 5  # shoes and what hands hold: it stays
 
 
 CLASSES = (Label.SKIN, Label.HAIR, Label.TOP, Label.BOTTOM)

@@ -79,7 +79,9 @@ class _Fitter:
                     for shift in _shifts(on_axis):
                         trial = corners.copy()
                         trial[index] += shift * step
-                        error = self.error(trial, penalty(trial))
+                        error = self.error(trial, 0.0)
+                        if error < best:  # a penalty is never negative, and costs more to compute than the error
+                            error += penalty(trial)
                         if error < best - 1e-6:
                             corners, best = trial, error
                 if before - best < 5e-4:

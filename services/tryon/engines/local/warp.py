@@ -51,7 +51,7 @@ class Fitting:
         return float(np.interp(row, line[:, 1], line[:, 0]))
 
 
-def _split(garment: Garment) -> list[tuple[int, Mask]]:
+def split(garment: Garment) -> list[tuple[int, Mask]]:
     """Torso and sleeves; a sleeve is what lies outside the armhole's line and the torso's side."""
     rows, columns = np.mgrid[0 : garment.mask.shape[0], 0 : garment.mask.shape[1]]
     torso, sleeves = garment.mask.copy(), []
@@ -79,7 +79,7 @@ def _outside(
     return distance
 
 
-def _seam(mesh: Mesh, part: int, side: GarmentSide, share: float) -> list[tuple[int, int]]:
+def seam_of(mesh: Mesh, part: int, side: GarmentSide, share: float) -> list[tuple[int, int]]:
     """Pairs of vertices of torso and sleeve along the armhole, from the shoulder down to `share` of it."""
     start, along = side.shoulder, side.armpit - side.shoulder
     pairs = []
@@ -98,7 +98,7 @@ def _seam(mesh: Mesh, part: int, side: GarmentSide, share: float) -> list[tuple[
 def fit(garment: Garment, body: Body) -> Fitting:
     """Bend the garment onto the body."""
     marks, scale = garment.landmarks, scale_of(garment, body)
-    pieces = _split(garment)
+    pieces = split(garment)
     mesh = build_mesh([mask for _, mask in pieces])
     torso = TorsoHandles(garment, body, scale, mesh, pieces[TORSO][1])
     tops = [torso.shoulder(index) for index in (0, 1)]
@@ -116,17 +116,18 @@ def fit(garment: Garment, body: Body) -> Fitting:
         index = 0 if sign < 0 else 1
         planner = SleeveHandles(garment, body, scale, mesh, part, side, side.sleeve)
         sleeves[sign] = planner.place(tops[index][1], edges[index][0], garment.worn_by is not None)
-        glue += _seam(mesh, part, side, 1.01 if sleeves[sign].glued else 0.75)
+        glue += seam_of(mesh, part, side, 1.01 if sleeves[sign].glued else 0.75)
     places = mesh.bend(scale.both, glue)
     parts = []
     for number, (sign, mask) in enumerate(pieces):
         across, down = backward_map(mesh, places, number, body.skeleton.size)
         parts.append(Part(sign, mask, across, down))
-    plans = [_plan(tops[index], edges[index], sleeves.get(marks.sides[index].sign)) for index in (0, 1)]
+    plans = [plan_of(tops[index], edges[index], sleeves.get(marks.sides[index].sign)) for index in (0, 1)]
     return Fitting(tuple(parts), (plans[0], plans[1]), hem, own_hem)
 
 
-def _plan(top: tuple[Vector, Vector], edge: Points, sleeve: SleevePlan | None) -> SidePlan:
+def plan_of(top: tuple[Vector, Vector], edge: Points, sleeve: SleevePlan | None) -> SidePlan:
+    """One side's targets in one place."""
     collar, shoulder = top
     share, glued = (sleeve.share, sleeve.glued) if sleeve else (0.0, False)
     return SidePlan(collar, shoulder, edge[0], edge, share, glued)

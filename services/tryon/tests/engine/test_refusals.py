@@ -84,15 +84,9 @@ def test_a_busy_background(engine: LocalEngine, person: bytes) -> None:
 
 
 @pytest.mark.parametrize("garment", [trousers(), dress()])
-def test_what_is_no_top(engine: LocalEngine, person: bytes, garment: bytes) -> None:
+def test_what_covers_legs_that_the_photo_does_not_show(engine: LocalEngine, person: bytes, garment: bytes) -> None:
     problem = _refusal(engine, person, garment)
-    assert (problem.reason, problem.which) == ("CATEGORY_NOT_SUPPORTED", "garment")
-
-
-@pytest.mark.parametrize("category", ["bottoms", "onePieces"])
-def test_a_category_that_is_not_supported(engine: LocalEngine, person: bytes, category: str) -> None:
-    options = Options(category=category)  # type: ignore[arg-type]
-    assert _refusal(engine, person, tshirt(), options).reason == "CATEGORY_NOT_SUPPORTED"
+    assert (problem.reason, problem.which) == ("LOWER_BODY_CROPPED", "person")
 
 
 def test_check_finds_nothing_wrong_with_good_pictures(engine: LocalEngine, person: bytes) -> None:
@@ -100,8 +94,8 @@ def test_check_finds_nothing_wrong_with_good_pictures(engine: LocalEngine, perso
 
 
 def test_check_reports_on_both_pictures(engine: LocalEngine) -> None:
-    found = engine.check(encoded(_plain()), trousers())
+    found = engine.check(encoded(_plain()), encoded(_noise()))
     assert [(problem.which, problem.reason) for problem in found] == [
         ("person", "NO_PERSON_FOUND"),
-        ("garment", "CATEGORY_NOT_SUPPORTED"),
+        ("garment", "GARMENT_BACKGROUND_BUSY"),
     ]

@@ -93,7 +93,7 @@ async def test_what_the_person_can_mend_stops_the_chain(problem: InputProblem) -
 
 
 async def test_what_only_one_engine_cannot_do_is_tried_with_the_next() -> None:
-    unsuited = failing("local", NotForThisEngine("CATEGORY_NOT_SUPPORTED", "…"))
+    unsuited = failing("local", NotForThisEngine("LEGS_BENT", "…"))
     assert await made_by(EngineChain([unsuited, FakeEngine("fashn")], 5)) == "fashn"
     with pytest.raises(InputProblem):
         await made_by(EngineChain([unsuited], 5))

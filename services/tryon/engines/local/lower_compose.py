@@ -1,0 +1,111 @@
+"""Putting trousers or a skirt between what is behind and what is in front of them."""
+
+import numpy as np
+
+from services.tryon.engines.local.arrays import (
+    Colours,
+    Plane,
+    blur,
+    closed,
+    dilate,
+    distance_inside,
+    erode,
+    floats,
+    mix,
+    opened,
+    soften,
+)
+from services.tryon.engines.local.canvas import Canvas
+from services.tryon.engines.local.compose import Composed
+from services.tryon.engines.local.drawing import Layer, draw_part
+from services.tryon.engines.local.legs import LowerBody
+from services.tryon.engines.local.lower_fit import LowerFitting
+from services.tryon.engines.local.lower_garment import LowerGarment
+from services.tryon.engines.local.lower_repair import LowerRepaired, arms_in_front, waist_rows
+
+
+def draw_lower(canvas: Canvas, garment: LowerGarment, fitting: LowerFitting) -> tuple[Layer, ...]:
+    """The skirt, or both legs, as they lie on the body."""
+    opening = np.zeros(garment.cloth.alpha.shape, np.float32)
+    return tuple(draw_part(canvas, garment.cloth, garment.mask, part, opening)[0] for part in fitting.parts)
+
+
+def cover_of(layers: tuple[Layer, ...]) -> Plane:
+    """What the layers cover, 0..1."""
+    return floats(np.maximum.reduce([layer.alpha for layer in layers]))
+
+
+def _in_front(canvas: Canvas, lower: LowerBody) -> Plane:
+    """Hands and arms, hair, held things, and a top that hangs over the waistband."""
+    mattes, measure = canvas.mattes, canvas.unit
+    skin = np.clip((mattes.skin - 0.4) / 0.4, 0, 1) * arms_in_front(canvas)
+    rows = np.arange(canvas.size[1])[:, None]
+    held = soften(canvas.enlarged_mask(lower.held), 0.8 * canvas.scale)
+    if lower.tucked:  # the waistband lies over the edge of the top, which is seldom found exactly; flaps hang over it
+        hanging = opened((mattes.top > 0.5) & (rows > waist_rows(canvas, lower) + 0.06 * measure), 0.05 * measure)
+        tops = soften(hanging, 1.0)
+    else:
+        tops = np.maximum(mattes.top, soften(closed(mattes.top > 0.4, 0.12 * measure), 1.0))
+    return floats(np.maximum.reduce([skin, held, mattes.hair, tops]))
+
+
+def _old_folds(canvas: Canvas) -> Plane:
+    """The folds of plain old trousers as light on the new ones."""
+    worn = erode(canvas.mattes.bottom > 0.9, 2)
+    flat = np.ones(worn.shape, np.float32)
+    if worn.sum() < 500:
+        return flat
+    pixels = canvas.lab[worn]
+    lightness, hue = float(pixels[:, 0].std()), float(pixels[:, 1].std() + pixels[:, 2].std())
+    plain = np.exp(-((hue / 9) ** 2)) * np.exp(-((max(0.0, lightness - 18) / 14) ** 2))
+    weight = worn.astype(np.float32)
+    narrow, wide = 2 * canvas.scale, 0.16 * canvas.unit
+    light = np.ascontiguousarray(canvas.lab[..., 0]) * weight
+    fine = blur(light, narrow) / np.maximum(blur(weight, narrow), 1e-3)
+    broad = blur(light, wide) / np.maximum(blur(weight, wide), 1e-3)
+    ratio = np.clip((fine + 20) / (broad + 20), 0.8, 1.2)
+    inward = np.clip(distance_inside(worn) / (0.08 * canvas.unit), 0, 1)
+    return floats(flat + (ratio - 1) * plain * 0.5 * inward)
+
+
+def _tube(canvas: Canvas, layer: Layer) -> Plane:
+    """A trouser leg or a skirt as a tube: darker towards its sides."""
+    inward = np.clip(distance_inside(layer.whole > 0.5) / (0.14 * canvas.unit), 0, 1)
+    return floats(0.84 + 0.17 * np.sqrt(np.clip(1 - (1 - inward) ** 2, 0, 1)))
+
+
+def _cast(plane: Plane, reach: float, down: int) -> Plane:
+    """The soft shadow that something casts below itself."""
+    shadow = blur(plane, reach)
+    if down > 0:
+        shadow = np.concatenate([np.repeat(shadow[:1], down, axis=0), shadow[:-down]])
+    return floats(np.clip(shadow - plane, 0, 1))
+
+
+def _seat_form(layers: tuple[Layer, ...], forms: list[Plane], canvas: Canvas, crotch: float) -> list[Plane]:
+    """Above the crotch both halves are one piece, with no fold between them."""
+    if len(layers) < 2:
+        return forms
+    whole = Layer(0, layers[0].colours, layers[0].alpha, floats(np.maximum(layers[0].whole, layers[1].whole)))
+    seat = _tube(canvas, whole)
+    rows = np.arange(canvas.size[1], dtype=np.float32)[:, None]
+    below = np.clip((rows - canvas.row(crotch)) / (0.35 * canvas.unit) + 0.2, 0, 1)
+    return [floats(seat * (1 - below) + form * below) for form in forms]
+
+
+def compose_lower(
+    canvas: Canvas, lower: LowerBody, fitting: LowerFitting, layers: tuple[Layer, ...], repaired: LowerRepaired
+) -> Composed:
+    """The finished canvas."""
+    front, cover = _in_front(canvas, lower), cover_of(layers)
+    person = np.maximum(canvas.mattes.person, repaired.skin) * (1 - soften(dilate(repaired.background, 1), 1.0))
+    below = _cast(cover * (1 - front), 4 * canvas.scale, int(4 * canvas.scale)) * person
+    colours: Colours = repaired.colours * (1 - 0.42 * below * (1 - cover))[..., None]
+    contact = _cast(front, 6 * canvas.scale, int(4 * canvas.scale))
+    top_edge = _cast(canvas.mattes.top, 3 * canvas.scale, int(2 * canvas.scale))
+    light = _old_folds(canvas) * (1 - 0.4 * contact) * (1 - 0.25 * top_edge)
+    forms = _seat_form(layers, [_tube(canvas, layer) for layer in layers], canvas, lower.crotch)
+    for layer, form in zip(layers, forms, strict=True):
+        lit = np.clip(layer.colours * (light * form)[..., None], 0, 255).astype(np.float32)
+        colours = mix(colours, lit, layer.alpha * (1 - front))
+    return Composed(np.clip(colours, 0, 255).astype(np.uint8), floats(cover * (1 - front)))
