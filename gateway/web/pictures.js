@@ -3,8 +3,10 @@
 import { ApiError } from "./api.js";
 
 /** What the file dialogs offer. */
-export const ACCEPTED = "image/jpeg,image/png,image/webp";
+export const ACCEPTED = "image/jpeg,image/png,image/webp,image/avif,image/heic,image/heif";
 
+/** What many systems have no type for. */
+const BY_NAME = /\.(avif|heic|heif)$/i;
 const LONGEST_SIDE = 2048;
 const MOST_BYTES = 4_500_000;
 const SMALLER = 0.8;
@@ -16,14 +18,14 @@ const QUALITY = 0.9;
  * @returns {Promise<Blob>}
  */
 export async function prepared(file) {
-  const known = ACCEPTED.split(",").includes(file.type);
+  const known = ACCEPTED.split(",").includes(file.type) || BY_NAME.test(file.name);
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
   } catch {
     // The API may know better, and has the sentence if it does not.
     if (known && file.size <= MOST_BYTES) return file;
-    throw new ApiError("This file is not a picture we can read. Please choose a JPEG, PNG or WebP.", 400);
+    throw new ApiError("This file is not a picture we can read. Please choose a JPEG, PNG, WebP, AVIF or HEIC.", 400);
   }
   try {
     const longest = Math.max(bitmap.width, bitmap.height);

@@ -1,5 +1,6 @@
 """A person at the page: what they do there, in their words."""
 
+import mimetypes
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -78,7 +79,7 @@ class Person:
 
     async def choose_file(self, shelf: str, data: bytes, name: str = "picture.png") -> None:
         """Gives a file to a shelf."""
-        kind = "image/jpeg" if data.startswith(b"\xff\xd8") else "image/png"
+        kind = "image/jpeg" if data.startswith(b"\xff\xd8") else mimetypes.guess_type(name)[0] or ""
         payload: FilePayload = {"name": name, "mimeType": kind, "buffer": data}
         await self.shelf(shelf).get_by_label(f"Add: {shelf.lower()}").set_input_files(payload)
 

@@ -9,6 +9,7 @@ from tests.browser.inbox import Inbox
 from tests.browser.person import MAKING, PASSWORD, Person
 from tests.e2e import pictures
 
+HEIC = Path(__file__).parents[2] / "services" / "media" / "tests" / "heic" / "orientation-6.heic"
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
     "Version/18.0 Mobile/15E148 Safari/604.1"
@@ -96,6 +97,12 @@ async def test_a_photo_that_is_too_large_for_the_api_is_made_smaller_first(visit
     await ann.add("You", large)
     image = (await ann.ask("/api/images"))["images"][0]
     assert (image["width"], image["height"]) == (2048, 1365)
+
+
+async def test_a_phones_own_format_is_taken_though_the_browser_cannot_read_it(visit: Visit) -> None:
+    ann = await visit()
+    await ann.add("You", HEIC.read_bytes(), "photo.heic")
+    assert (await ann.ask("/api/images"))["images"][0]["contentType"] == "image/jpeg"
 
 
 async def test_a_dropped_file_is_added_where_it_is_dropped(visit: Visit) -> None:

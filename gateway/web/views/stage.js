@@ -3,7 +3,7 @@
 import { compare } from "../compare.js";
 import { fill, h, icon } from "../dom.js";
 import { jobs } from "../jobs.js";
-import { named } from "../pictures.js";
+import { ACCEPTED, named } from "../pictures.js";
 import { keepers } from "../sharing.js";
 import { store } from "../store.js";
 
@@ -92,7 +92,7 @@ function beginning(add) {
   const input = h("input", {
     type: "file",
     class: "unseen",
-    accept: "image/jpeg,image/png,image/webp",
+    accept: ACCEPTED,
     "aria-label": "Choose a photo of yourself",
     onchange: () => add(input.files),
   });
