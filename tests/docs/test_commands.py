@@ -1,7 +1,8 @@
 """Every command of the documentation is run, document by document, from its first line to its last.
 
 A document joins by lying in docs/. Its blocks of `sh` are one story: what one sets, the next may use. Commands of make
-are only looked up, since they start, or test, all of this themselves.
+are only looked up, since they start, or test, all of this themselves. Blocks of `sh cluster` need a cluster or Docker:
+of these it is checked that a shell can read them and that what they name is there; tests/deploy has what they apply.
 """
 
 import os
@@ -20,6 +21,7 @@ from tests.e2e.conftest import SETTINGS
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_CLUSTER_BLOCK = re.compile(r"^ *```sh cluster\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _REFUSED = re.compile(r'"code":\d+,"message":"[^"]*","details":\[\{"@type":"[^"]*ErrorInfo","reason":"(\w+)"')
 _MAKE = re.compile(r"make\b(?P<arguments>[^#]*)")
 # Addresses, unlike those of the documents, of a stack beside others.
@@ -90,3 +92,16 @@ def test_every_target_of_make_in_the_document_is_there(document: Path) -> None:
             if found := _MAKE.match(line):
                 words = [word for word in found["arguments"].split('"')[0].split() if "=" not in word]
                 assert set(words) <= known, line
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
+def test_what_needs_a_cluster_can_be_read_and_names_what_is_there(document: Path) -> None:
+    for block in _CLUSTER_BLOCK.findall(document.read_text()):
+        subprocess.run([shutil.which("bash") or "bash", "-n", "-c", block], check=True)
+        for folder in re.findall(r"-k (deploy/\S+)", block):
+            assert (ROOT / folder / "kustomization.yaml").exists(), folder
+        for module in re.findall(r"python -m (\S+)", block):
+            path = ROOT / module.replace(".", "/")
+            assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+        known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        assert set(re.findall(r"^ *make ([a-z-]+)", block, re.MULTILINE)) <= known
