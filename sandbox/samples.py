@@ -1,4 +1,4 @@
-"""Pictures to try the system with: an astronaut's portrait, drawn people, drawn outfits."""
+"""Pictures to try the system with: drawn people and outfits, and an astronaut's portrait."""
 
 import io
 from pathlib import Path
@@ -11,24 +11,21 @@ from sandbox.people import PEOPLE, person
 
 
 def write(folder: Path) -> tuple[Path, Path]:
-    """Writes person.jpg and outfit.png into the folder, if they are not there, and returns their paths.
-
-    The portrait is NASA's of Eileen Collins, in the public domain, as scikit-image ships it.
-    """
+    """Writes person.jpg and outfit.png into the folder, if they are not there, and returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     photo, outfit = folder / "person.jpg", folder / "outfit.png"
     if not photo.exists():
-        Image.fromarray(skimage.data.astronaut()).save(photo, quality=95)
+        Image.open(io.BytesIO(person(PEOPLE["Tom"]))).save(photo, quality=95)
     if not outfit.exists():
         outfit.write_bytes(sweater(pattern="badge"))
     return photo, outfit
 
 
 def people() -> list[bytes]:
-    """Photos of people: NASA's portrait as above, and drawn ones."""
+    """Photos of people: drawn ones, and NASA's of Eileen Collins, in the public domain, as scikit-image ships it."""
     portrait = io.BytesIO()
     Image.fromarray(skimage.data.astronaut()).save(portrait, "JPEG", quality=95)
-    return [portrait.getvalue(), *(person(look) for look in PEOPLE.values())]
+    return [*(person(look) for look in PEOPLE.values()), portrait.getvalue()]
 
 
 def outfits() -> list[bytes]:
