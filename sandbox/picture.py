@@ -19,19 +19,20 @@ from sandbox.people import PEOPLE, person
 from sandbox.stack import ROOT
 from services.tryon.engines.local.engine import LocalEngine, Options
 
-_HEIGHT = 420
+_HEIGHT = 340
 _WHEEL = "matplotlib==3.11.2"
 _PORTRAIT = "matplotlib/mpl-data/sample_data/grace_hopper.jpg"
 _SHA256 = "a8ca6d734765703b09728ab47fe59f473d93ae3967fc24c7c0288c3c7adb7130"
 
 
 def main(target: Path) -> None:
-    """Writes person, outfit and result side by side, of a photo and of somebody drawn."""
+    """Writes person, outfit and result side by side, of somebody drawn, twice, and of a photo."""
     engine = LocalEngine(ROOT / ".cache" / "models")
     engine.prepare()
     rows = []
     for photo, outfit in (
         (person(PEOPLE["Tom"]), drawings.tshirt((34, 54, 92), "badge")),
+        (person(PEOPLE["Lin"]), drawings.dress()),
         (_portrait(), drawings.sweater((60, 110, 90))),
     ):
         result = engine.generate(photo, outfit, Options()).data

@@ -6,7 +6,7 @@ from pathlib import Path
 import skimage.data
 from PIL import Image
 
-from sandbox.drawings import OUTFITS, sweater
+from sandbox.drawings import OUTFITS, dress, sweater, trousers
 from sandbox.people import PEOPLE, person
 
 
@@ -30,4 +30,5 @@ def people() -> list[bytes]:
 
 def outfits() -> list[bytes]:
     """Outfits, laid flat, all drawn."""
-    return [draw() for draw in OUTFITS.values()]
+    tops = [OUTFITS[name]() for name in ("red T-shirt", "badge T-shirt", "mustard sweater", "dotted vest")]
+    return [*tops, trousers(), dress()]
