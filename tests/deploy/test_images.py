@@ -200,7 +200,9 @@ def test_a_service_that_lacks_a_secret_says_which_in_one_sentence(
 def test_the_gateways_image_needs_nothing_but_python_and_envoy(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "gateway", tmp_path / "gateway", ignore=shutil.ignore_patterns("tests", "__pycache__"))
     (tmp_path / "gen").mkdir()
-    shutil.copy(ROOT / "gen" / "drape.binpb", tmp_path / "gen")
+    for made in re.findall(r"/src/(gen/\S+)", _stages()["gateway"]):
+        copy = shutil.copytree if (ROOT / made).is_dir() else shutil.copy
+        copy(ROOT / made, tmp_path / made)
     ports = free_ports()
     environment = {"LISTEN_HOST": "127.0.0.1", "LISTEN_PORT": str(ports["gateway"]), "ADMIN_PORT": str(ports["admin"])}
     environment |= {"OPERATIONS_PORT": str(ports["auth"]), "JWKS_SOCKET": f"drape-{ports['gateway']}"}
