@@ -52,10 +52,15 @@ def main() -> None:
         f"-I{resources.files('grpc_tools') / '_proto'}",
         f"--descriptor_set_in={validate}",
     ]
-    ours = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
+    ours, envoys = (
+        sorted(str(path.relative_to(PROTOS)) for path in (PROTOS / folder).rglob("*.proto"))
+        for folder in ("drape", "envoy_api")
+    )
     python = [f"--python_out={new}", f"--mypy_out=quiet:{new}"]
     run_protoc(*includes, *python, "buf/validate/validate.proto")
-    run_protoc(*includes, *python, f"--grpc_python_out={new}", f"--mypy_grpc_out=quiet,only_async:{new}", *ours)
+    run_protoc(
+        *includes, *python, f"--grpc_python_out={new}", f"--mypy_grpc_out=quiet,only_async:{new}", *ours, *envoys
+    )
     run_protoc(
         *includes,
         "--include_imports",

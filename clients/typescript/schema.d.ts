@@ -4263,19 +4263,23 @@ export interface operations {
              *     - `INVALID_IDEMPOTENCY_KEY`: The key is too long.
              *     - `BODY_CROPPED`: The person's shoulders are cut off.
              *     - `CANCELED`: The try-on was canceled while its picture was waited for.
-             *     - `CATEGORY_NOT_SUPPORTED`: No engine puts on garments of this kind.
+             *     - `CATEGORY_MISMATCH`: The garment is clearly of another kind than was said.
              *     - `CONTENT_REFUSED`: A provider's content check refused the pictures.
              *     - `FACING_AWAY`: The person is seen from behind.
              *     - `GARMENT_BACKGROUND_BUSY`: The garment cannot be told from what is behind it.
+             *     - `GARMENT_CROPPED`: A part of the garment is outside its picture.
              *     - `GARMENT_NOT_FOUND`: There is no garment in the picture.
              *     - `IMAGE_TOO_LARGE`: The picture has too many pixels.
              *     - `IMAGE_TOO_SMALL`: The picture has too few pixels.
              *     - `IMAGE_UNREADABLE`: The picture is damaged.
+             *     - `LEGS_BENT`: The person is not standing.
+             *     - `LOWER_BODY_CROPPED`: Too little of the person's legs is in the photo.
              *     - `NO_PERSON_FOUND`: There is no person in the photo.
              *     - `PERSON_TOO_SMALL`: The person is too small in the photo, or turned aside.
              *     - `RESULT_NOT_GOOD_ENOUGH`: A picture came of it, but none that we would show.
              *     - `SEVERAL_PEOPLE`: There is more than one person in the photo.
              *     - `UPSIDE_DOWN`: The photo is upside down.
+             *     - `WEARER_NOT_STANDING`: Who wears the garment in its picture is not standing.
              *     - `VALIDATION_FAILED`: A request broke the rules its proto states. The first broken rule's sentence is the message.
              *     - `UNSTORABLE_TEXT`: A text has U+0000 in it, which PostgreSQL does not take.
              *     - `BAD_REQUEST`: The request is not HTTP, or its body or a parameter is not what the call takes.
@@ -4502,19 +4506,23 @@ export interface operations {
              *     - `NOT_AN_OUTFIT`: The second image is not of type outfit.
              *     - `INVALID_IDEMPOTENCY_KEY`: The key is too long.
              *     - `BODY_CROPPED`: The person's shoulders are cut off.
-             *     - `CATEGORY_NOT_SUPPORTED`: No engine puts on garments of this kind.
+             *     - `CATEGORY_MISMATCH`: The garment is clearly of another kind than was said.
              *     - `CONTENT_REFUSED`: A provider's content check refused the pictures.
              *     - `FACING_AWAY`: The person is seen from behind.
              *     - `GARMENT_BACKGROUND_BUSY`: The garment cannot be told from what is behind it.
+             *     - `GARMENT_CROPPED`: A part of the garment is outside its picture.
              *     - `GARMENT_NOT_FOUND`: There is no garment in the picture.
              *     - `IMAGE_TOO_LARGE`: The picture has too many pixels.
              *     - `IMAGE_TOO_SMALL`: The picture has too few pixels.
              *     - `IMAGE_UNREADABLE`: The picture is damaged.
+             *     - `LEGS_BENT`: The person is not standing.
+             *     - `LOWER_BODY_CROPPED`: Too little of the person's legs is in the photo.
              *     - `NO_PERSON_FOUND`: There is no person in the photo.
              *     - `PERSON_TOO_SMALL`: The person is too small in the photo, or turned aside.
              *     - `RESULT_NOT_GOOD_ENOUGH`: A picture came of it, but none that we would show.
              *     - `SEVERAL_PEOPLE`: There is more than one person in the photo.
              *     - `UPSIDE_DOWN`: The photo is upside down.
+             *     - `WEARER_NOT_STANDING`: Who wears the garment in its picture is not standing.
              *     - `VALIDATION_FAILED`: A request broke the rules its proto states. The first broken rule's sentence is the message.
              *     - `UNSTORABLE_TEXT`: A text has U+0000 in it, which PostgreSQL does not take.
              *     - `BAD_REQUEST`: The request is not HTTP, or its body or a parameter is not what the call takes.

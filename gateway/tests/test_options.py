@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
 import httpx
 import pytest
-from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
+from envoy_api.ratelimit_pb2 import RateLimitRequest, RateLimitResponse
 
 from gateway import drain, options
 from gateway.render import render
@@ -98,21 +97,20 @@ def _stat(gateway: Gateway, name: str) -> int:
     return int(found.rsplit(" ", 1)[1]) if found.strip() else 0
 
 
-class Counter(rls_pb2_grpc.RateLimitServiceServicer):  # type: ignore[misc]  # generated without types
+class Counter:
     """Stands for envoyproxy/ratelimit: lets `free` requests of each descriptor pass."""
 
     def __init__(self, free: int) -> None:
         self.free = free
         self.seen: list[tuple[tuple[str, str], ...]] = []
 
-    def ShouldRateLimit(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Counts."""
+    def count(self, request: RateLimitRequest, _: grpc.ServicerContext) -> RateLimitResponse:
+        """Answers ShouldRateLimit."""
         assert request.domain == "drape"
         asked = [tuple((entry.key, entry.value) for entry in item.entries) for item in request.descriptors]
         self.seen += asked
-        kind = rls_pb2.RateLimitResponse
         over = any(self.seen.count(item) > self.free for item in asked)
-        return kind(overall_code=kind.OVER_LIMIT if over else kind.OK)
+        return RateLimitResponse(overall_code=RateLimitResponse.OVER_LIMIT if over else RateLimitResponse.OK)
 
 
 @contextmanager
@@ -120,7 +118,11 @@ def counting(free: int) -> Iterator[tuple[Counter, int]]:
     """A running counter, and its port."""
     counter = Counter(free)
     server = grpc.server(ThreadPoolExecutor(4))
-    rls_pb2_grpc.add_RateLimitServiceServicer_to_server(counter, server)
+    method = grpc.unary_unary_rpc_method_handler(
+        counter.count, RateLimitRequest.FromString, RateLimitResponse.SerializeToString
+    )
+    name = "envoy.service.ratelimit.v3.RateLimitService"
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(name, {"ShouldRateLimit": method})])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 
 import grpc
-from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
-from envoy.service.auth.v3 import external_auth_pb2 as pb
-from envoy.service.auth.v3 import external_auth_pb2_grpc
-from envoy.type.v3.http_status_pb2 import HttpStatus
+from envoy_api import authorization_pb2 as pb
+from envoy_api import authorization_pb2_grpc
+from envoy_api.authorization_pb2 import HeaderValue, HeaderValueOption
 from google.protobuf.json_format import MessageToJson
 from google.rpc import code_pb2, status_pb2
 
@@ -20,7 +19,7 @@ from services.kit.rpc import Context
 SERVICE = "envoy.service.auth.v3.Authorization"
 
 
-class RenewalServicer(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignore[misc]
+class RenewalServicer(authorization_pb2_grpc.AuthorizationServicer):
     """Renews the session of a good refresh token; refuses everything else."""
 
     def __init__(self, sessions: Sessions, cookies: Cookies) -> None:
@@ -62,7 +61,7 @@ class RenewalServicer(external_auth_pb2_grpc.AuthorizationServicer):  # type: ig
 
     def register(self, server: grpc.aio.Server) -> Iterable[str]:
         """Adds the service to the server."""
-        external_auth_pb2_grpc.add_AuthorizationServicer_to_server(self, server)
+        authorization_pb2_grpc.add_AuthorizationServicer_to_server(self, server)
         return (SERVICE,)
 
 
@@ -71,7 +70,7 @@ def _refused(error: ServiceError) -> pb.CheckResponse:
     return pb.CheckResponse(
         status=status_pb2.Status(code=code_pb2.UNAUTHENTICATED),
         denied_response=pb.DeniedHttpResponse(
-            status=HttpStatus(code=401),
+            status=pb.HttpStatus(code=401),
             headers=[json_type],
             body=MessageToJson(status_of(error), indent=None, always_print_fields_with_no_presence=True),
         ),

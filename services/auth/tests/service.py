@@ -9,7 +9,7 @@ import grpc
 from drape.auth.v1 import auth_pb2 as pb
 from drape.auth.v1 import auth_pb2_grpc
 from drape.billing.v1 import ledger_pb2
-from envoy.service.auth.v3 import external_auth_pb2_grpc
+from envoy_api import authorization_pb2_grpc
 
 from services.auth.__main__ import compose
 from services.auth.settings import Settings
@@ -80,7 +80,7 @@ class Auth:
 
     def __post_init__(self) -> None:
         self.stub = auth_pb2_grpc.AuthServiceStub(self.channel)
-        self.envoy = external_auth_pb2_grpc.AuthorizationStub(self.channel)
+        self.envoy = authorization_pb2_grpc.AuthorizationStub(self.channel)
 
     async def ask(self, method: str, request: Any, metadata: Iterable[tuple[str, str]] = ()) -> Answer:
         """Calls a method."""

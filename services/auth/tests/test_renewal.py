@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from drape.auth.v1 import auth_pb2
-from envoy.config.core.v3.base_pb2 import HeaderValueOption
-from envoy.service.auth.v3 import external_auth_pb2 as pb
+from envoy_api import authorization_pb2 as pb
+from envoy_api.authorization_pb2 import HeaderValueOption
 from google.rpc import code_pb2
 
 from services.auth.tests.service import Answer, Auth

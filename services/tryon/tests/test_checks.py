@@ -14,7 +14,7 @@ from services.tryon.tests.shop import Shop
 
 DARK = InputProblem("TOO_DARK", "It is dark.", "person", (0.0, 0.25, 0.5, 1.0))
 CUT_OFF = InputProblem("NOT_A_GARMENT", "No outfit.", "garment")
-TROUSERS = NotForThisEngine("CATEGORY_NOT_SUPPORTED", "Tops only.", "garment")
+TROUSERS = NotForThisEngine("GARMENT_CROPPED", "Tops only.", "garment")
 
 
 async def test_an_image_that_cannot_be_used_is_refused_before_anything_is_begun(shop: Shop, user: str) -> None:
