@@ -6,6 +6,7 @@
 import contextlib
 import json
 import os
+import random
 import shlex
 import signal
 import socket
@@ -47,13 +48,15 @@ class StackError(Exception):
 
 
 def free_ports(copies: int = 1) -> dict[str, int]:
-    """Ports that nothing listens on, for a stack beside others, with so many copies of each service."""
+    """Ports that nothing listens on, for a stack beside others, with so many copies of each service.
+
+    Below those that systems give to outgoing connections (RFC 6335 has them from 49152, Linux from 32768): one of these
+    may be taken between here and the moment when its process listens.
+    """
     more = [f"{name}-{number}" for number in range(2, copies + 1) for name in (*SERVICES, "worker")]
-    with contextlib.ExitStack() as open_sockets:
-        sockets = {name: open_sockets.enter_context(socket.socket()) for name in (*DEFAULT_PORTS, *more)}
-        for one in sockets.values():
-            one.bind(("127.0.0.1", 0))
-        return {name: one.getsockname()[1] for name, one in sockets.items()}
+    names = (*DEFAULT_PORTS, *more)
+    candidates = (port for port in random.sample(range(20_000, 32_768), 1000) if _is_free(port))
+    return dict(zip(names, candidates, strict=False))
 
 
 def preferred_ports(gateway: int) -> dict[str, int]:
