@@ -6,6 +6,8 @@ TAG ?= 0.1.0
 VENV_PYTHON := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
 export PORT
+# gRPC's handlers around fork() crash children of processes that are calling; ours only start other programs.
+export GRPC_ENABLE_FORK_SUPPORT := false
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell grep -oE '^[a-z-]+:' $(MAKEFILE_LIST) | tr -d :)

