@@ -27,7 +27,7 @@ from services.tryon.engines.local.arrays import (
     size_of,
     soften,
 )
-from services.tryon.engines.local.filters import filled_in, push_pull
+from services.tryon.engines.local.filters import filled_in, grab_cut, push_pull
 
 _CHROMA_WEIGHT = np.array([1.0, 1.6, 1.6], np.float32)  # shadows change lightness more than hue
 
@@ -177,11 +177,7 @@ def _sharpened(image: Image, mask: Mask) -> Mask:
     sure, possible = erode(whole, radius), dilate(whole, radius)
     if sure.sum() < 50:
         return mask
-    trimap = np.where(whole, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
-    trimap = np.where(sure, cv2.GC_FGD, np.where(possible, trimap, cv2.GC_BGD)).astype(np.uint8)
-    cv2.setRNGSeed(1)
-    cv2.grabCut(small, trimap, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
-    found = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
+    found = grab_cut(small, sure, whole, possible)
     # At half size it tells shadow from cloth; the outline itself stays the flood's.
     found = opened(dilate(resize_mask(fill_holes(found), size_of(image)), 1) & mask, 1)
     return found if found.sum() > 0.9 * mask.sum() else mask
