@@ -57,6 +57,11 @@ def children() -> set[int]:
     return {child.pid for child in found if any("spawn_main" in word for word in child.cmdline())}
 
 
+def entries(folder: Path) -> list[Path]:
+    """What is in a folder."""
+    return list(folder.iterdir())
+
+
 async def test_a_picture_is_made_and_its_progress_told(
     processes: LocalProcesses, person: bytes, garment: bytes
 ) -> None:
@@ -107,7 +112,7 @@ async def test_a_killed_process_fails_its_picture_and_the_next_is_made_by_anothe
     assert [type(outcome) for outcome in outcomes] == [EngineFailed, EngineFailed]
     assert (await engine.generate(Task(person, garment), NO_HURRY)).data
     await engine.close()
-    assert list(tmp_path.iterdir()) == [], "temporary files are left"
+    assert entries(tmp_path) == [], "temporary files are left"
 
 
 @pytest.mark.parametrize("how", ["canceled", "out of time"])
