@@ -130,7 +130,9 @@ def _across(canvas: Canvas, line: _Outline) -> Plane:
     outward = floats(line.outward)[nearest]
     offset = (x - centres[nearest, 0]) * outward[..., 0] + (y - centres[nearest, 1]) * outward[..., 1]
     wide = np.where(offset > 0, floats(line.outer)[nearest], floats(line.inner)[nearest])
-    share = floats(np.clip(offset / np.maximum(wide, 1), -1, 1))
+    # Where an arm comes out of the shoulder, its inner side is no edge but goes on into the chest.
+    rooted = floats(np.clip(np.linspace(-0.1, 2.2, _SECTIONS), 0, 1))[nearest]
+    share = floats(np.clip(offset / np.maximum(wide, 1), -rooted, 1))
     full = cv2.resize(share, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
     return floats(blur(floats(full[: canvas.size[1], : canvas.size[0]]), 2.0))
 
@@ -152,7 +154,7 @@ def trunk_form(canvas: Canvas, fitting: Fitting, neck: Mask) -> Form:
     cover = soften(solid | (fillet & high), 0.8 * canvas.scale)
     frame_rows = canvas.frame_rows()
     left, right = (np.array([body.side(index, row) for row in frame_rows]) for index in (0, 1))
-    chest = 1.08 * width / 2  # above the armpits it is as wide as the shoulders
+    chest = 1.5 * width / 2  # above the armpits it goes on into the shoulders
     middle, half = (left + right) / 2, np.maximum(4.0, (right - left) / 2)
     share = np.clip((rows[0] - frame_rows) / (0.2 * skeleton.unit), 0, 1)
     half = half * (1 - share) + np.maximum(half, chest) * share

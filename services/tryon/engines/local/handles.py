@@ -154,7 +154,12 @@ class TorsoHandles:
     def spine(self, top: float, hem: float) -> None:
         """Keep the garment's axis on the spine."""
         for share in (0.25, 0.45, 0.65, 0.85):
-            source = np.array([self._marks.axis, self._marks.top + (self._marks.bottom - self._marks.top) * share])
+            source = np.array(
+                [
+                    self._marks.axis + self._garment.turn,
+                    self._marks.top + (self._marks.bottom - self._marks.top) * share,
+                ]
+            )
             row = top + (hem - top) * share
             self._pull(source, np.array([self._body.centre(row), row]), 0.25)
 
