@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from services.tryon.engines.local.arrays import (
     Image,
@@ -154,10 +155,12 @@ def colour_distance(cloth: Cloth, composed: Composed) -> float:
 
 
 def _histogram(image: Image, where: Mask) -> Plane:
-    lab = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2LAB)
-    counts = cv2.calcHist([lab], [0, 1, 2], where.astype(np.uint8), [4, 12, 12], [0, 256, 0, 256, 0, 256])
-    smooth = cv2.GaussianBlur(counts.reshape(4, -1), (3, 3), 0.8)
-    return floats(smooth / max(1.0, float(smooth.sum())))
+    """Of lightness, coarsely, and of colour by lightness, which light and shade on the cloth change little."""
+    lab = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2LAB).astype(np.float32)
+    lab[..., 1:] = 128 + (lab[..., 1:] - 128) * (128 / np.maximum(lab[..., :1], 64))
+    counts = cv2.calcHist([lab], [0, 1, 2], where.astype(np.uint8), [4, 12, 12], [0, 256, -64, 320, -64, 320])
+    smooth = ndimage.gaussian_filter(counts, (0.7, 0.8, 0.8), mode="nearest")
+    return floats(smooth / max(1.0, float(smooth.sum()))).reshape(4, -1)
 
 
 def _holes(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> float:
