@@ -29,6 +29,7 @@ class Repaired:
     colours: Colours
     exposed: Mask  # what had to be invented
     skin: Mask  # of that, the skin
+    background: Mask  # of that, what is behind the person
 
 
 @dataclass(frozen=True)
@@ -156,4 +157,4 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
         if zones.lower.any():
             colours = continued_upwards(canvas, colours, zones.lower, zones.old, waist)
         colours = _fill_skin(canvas, colours, zones, cover, (trunk, *arms), noise)
-    return Repaired(colours, zones.exposed, zones.skin & zones.exposed & ~zones.lower)
+    return Repaired(colours, zones.exposed, zones.skin & zones.exposed & ~zones.lower, zones.background)
