@@ -81,7 +81,12 @@ def _arms(canvas: Canvas, where: Mask, colours: Colours) -> _Arms:
     """Arms with one smooth contour, their rim, which the old garment shines into, coloured from within."""
     inner = erode(where, 1.6 * canvas.scale)
     clean = filled_in(colours, inner)
-    return _Arms(mix(clean, colours, soften(inner, 0.6)), _contour(where, 1.4 * canvas.scale))
+    hands = np.zeros(where.shape, np.bool_)
+    for limb in canvas.body.skeleton.limbs:
+        hands |= canvas.limb(limb.wrist, limb.wrist + 1.3 * (limb.fingertip - limb.wrist), 0.14, 0.2)
+    near = soften(hands, 3 * canvas.scale)  # fingers are small, arms are not
+    alpha = _contour(where, 3.5 * canvas.scale) * (1 - near) + _contour(where, 1.2 * canvas.scale) * near
+    return _Arms(mix(clean, colours, soften(inner, 0.6)), floats(alpha))
 
 
 def _contour(where: Mask, sigma: float) -> Plane:
