@@ -68,7 +68,9 @@ class TorsoHandles:
         rise = float(side.shoulder[1] - side.collar[1]) * scale.down - float(shoulder[1] - collar[1])
         run = abs(float(side.shoulder[0] - side.collar[0])) * scale.across
         stands_up = rise > 0.14 * skeleton.unit and run < 1.2 * tip
-        if stands_up:  # a stand-up collar reaches up the neck, but not to the chin
+        if stands_up:  # a stand-up collar goes up along the neck, but not to the chin
+            near = min(near, 1.05 * _NECK * width)
+            collar = line.at(near)
             highest = float(skeleton.chin[1]) + 0.1 * skeleton.face_height
             collar = collar - np.array([0.0, min(0.8 * rise, max(0.0, float(collar[1]) - highest))])
         self._pull(side.collar, collar, 2.0)
@@ -79,7 +81,8 @@ class TorsoHandles:
             if not column.any():
                 continue
             straight = collar + (shoulder - collar) * share
-            target = straight if stands_up else 0.7 * line.at(near + (tip - near) * share) + 0.3 * straight
+            along = (1.0 if share > 0.2 else 0.5) if stands_up else 0.7
+            target = along * line.at(near + (tip - near) * share) + (1 - along) * straight
             self._pull(np.array([source[0], float(column.argmax())]), target, 0.8)
         return collar, shoulder
 

@@ -150,7 +150,7 @@ def _label_bottom(lab: Colours, mask: Mask, left: Vector, right: Vector) -> floa
     half, middle = float(right[0] - left[0]) / 2, (left + right) / 2
     columns = np.arange(int(middle[0] - 0.8 * half), int(middle[0] + 0.8 * half) + 1)
     rows = np.arange(int(middle[1]), int(middle[1] + 1.1 * half))
-    if half < 6 or columns[0] < 0 or columns[-1] >= mask.shape[1] or rows[-1] >= mask.shape[0]:
+    if half < 6 or _stands_up(mask, left, right) or columns[0] < 0 or columns[-1] >= mask.shape[1] or rows[-1] >= mask.shape[0]:
         return None
     box, inside = lab[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], mask[np.ix_(rows, columns)]
     aside = np.abs(columns - middle[0]) > 0.5 * half
@@ -189,7 +189,7 @@ def find_neckline(image: Image, mask: Mask, left: Vector, right: Vector, armpit_
     usual = 0.12 * np.abs(_DEPTHS - 0.75) * (_DEPTHS < 0.75) + 0.10 * np.maximum(_DEPTHS - 1.1, 0)
     cost = (1 - np.where(inside, edges, 0) + usual[:, None]).astype(np.float32)
     if _stands_up(mask, left, right):
-        cost = np.where(_DEPTHS[:, None] > 0.5, np.float32(1.6), cost)
+        cost = np.where(_DEPTHS[:, None] > 0.3, np.float32(1.6), cost)
     if label is not None:
         cost = np.where(_DEPTHS[:, None] < least, np.float32(1.6), cost)
     path, score = _cheapest_path(cost)

@@ -46,7 +46,8 @@ def _arm(canvas: Canvas, index: int) -> Mask:
     slim = canvas.arm(index, (0.150, 0.108, 0.078))
     if _in_long_sleeve(canvas, index):
         return slim & (canvas.mattes.person > 0.3)
-    full = canvas.arm(index, (0.175, 0.132, 0.10), start=0.1)
+    limb = canvas.body.skeleton.limbs[index]
+    full = canvas.limb(limb.shoulder * 0.9 + limb.elbow * 0.1, limb.elbow, 0.175, 0.132)
     sleeve = erode(canvas.mattes.top > 0.5, 1.1 * canvas.scale)
     return (slim & (canvas.mattes.person > 0.5)) | (full & sleeve)
 
@@ -99,7 +100,7 @@ def bared_forearms(canvas: Canvas, fitting: Fitting) -> Mask:
     bared = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
     for index in (0, 1):
         limb = canvas.body.skeleton.limbs[index]
-        if fitting.plans[index].sleeve_share < 0.8:
+        if fitting.plans[index].sleeve_share < 0.8 and _in_long_sleeve(canvas, index):
             bared |= canvas.limb(limb.elbow, limb.wrist, 0.105, 0.075)
     return bared & (canvas.mattes.top > 0.4)
 
