@@ -187,11 +187,11 @@ def _sharpened(image: Image, mask: Mask) -> Mask:
     return found if found.sum() > 0.9 * mask.sum() else mask
 
 
-def _without_windows(mask: Mask, distance: Plane) -> Mask:
+def _without_windows(mask: Mask, lab: Colours, distance: Plane) -> Mask:
     """Open what shows the background through the garment: between straps, in cut-outs."""
     area = mask.sum()
     numbers, stats = components(opened((distance < 2.6) & mask, 2))
-    result = mask & ~_loops(mask, distance)
+    result = mask & ~_loops(mask, distance) & ~_exact_background(mask, lab, distance)
     for number, (_, _, width, height, size) in list(enumerate(stats))[1:]:
         if not (0.015 * area < size < 0.35 * area and size > 0.45 * width * height):
             continue
@@ -199,6 +199,22 @@ def _without_windows(mask: Mask, distance: Plane) -> Mask:
         if distance[window].std() < 1.2:
             result &= ~dilate(window, 2)
     return result
+
+
+def _exact_background(mask: Mask, lab: Colours, distance: Plane) -> Mask:
+    """What has the background's very colour and none of a cloth's shading: between the ends of a bow, under a tie.
+
+    Not before pure white, which overexposed cloth and prints have too.
+    """
+    found = np.zeros(mask.shape, np.bool_)
+    if not mask.any() or np.median(_border(lab)[:, 0]) > 250 or np.median(distance[mask]) < 25:
+        return found
+    numbers, stats = components(opened((distance < 4) & mask, 1))
+    for number in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.0006 * mask.sum())[1:]:
+        place = numbers == number
+        if distance[place].mean() < 2.6 and distance[place].std() < 1.8:
+            found |= dilate(place, 2)
+    return found
 
 
 def _loops(mask: Mask, distance: Plane) -> Mask:
@@ -245,7 +261,7 @@ def cut_out(image: Image) -> Cutout:
         mask, pale = other, True
     mask = _without_shadow(_sharpened(image, mask), lab, distance)
     # The outline of a pale garment was found by hardly any contrast, so it is ragged.
-    mask = soften(mask, 5.0) > 0.53 if pale else _without_windows(mask, distance)
+    mask = soften(mask, 5.0) > 0.53 if pale else _without_windows(mask, lab, distance)
     mask = largest_component(mask)
     return Cutout(mask, symmetry(mask))
 

@@ -150,7 +150,8 @@ def _label_bottom(lab: Colours, mask: Mask, left: Vector, right: Vector) -> floa
     half, middle = float(right[0] - left[0]) / 2, (left + right) / 2
     columns = np.arange(int(middle[0] - 0.8 * half), int(middle[0] + 0.8 * half) + 1)
     rows = np.arange(int(middle[1]), int(middle[1] + 1.1 * half))
-    if half < 6 or _stands_up(mask, left, right) or columns[0] < 0 or columns[-1] >= mask.shape[1] or rows[-1] >= mask.shape[0]:
+    outside = columns[0] < 0 or columns[-1] >= mask.shape[1] or len(rows) == 0 or rows[-1] >= mask.shape[0]
+    if half < 6 or outside or _stands_up(mask, left, right):
         return None
     box, inside = lab[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], mask[np.ix_(rows, columns)]
     aside = np.abs(columns - middle[0]) > 0.5 * half
