@@ -202,17 +202,20 @@ def _without_windows(mask: Mask, lab: Colours, distance: Plane) -> Mask:
 
 
 def _exact_background(mask: Mask, lab: Colours, distance: Plane) -> Mask:
-    """What has the background's very colour and none of a cloth's shading: between the ends of a bow, under a tie.
+    """What at the neck has the background's very colour and none of a cloth's shading: in a bow, under a tie.
 
-    Not before pure white, which overexposed cloth and prints have too.
+    Not before pure white, which overexposed cloth has too; further down it is likelier a print.
     """
     found = np.zeros(mask.shape, np.bool_)
     if not mask.any() or np.median(_border(lab)[:, 0]) > 250 or np.median(distance[mask]) < 25:
         return found
     numbers, stats = components(opened((distance < 4) & mask, 1))
+    rows = np.flatnonzero(mask.any(axis=1))
+    neck = rows[0] + 0.12 * len(rows)
     for number in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.0006 * mask.sum())[1:]:
         place = numbers == number
-        if distance[place].mean() < 2.6 and distance[place].std() < 1.8:
+        low = stats[number, cv2.CC_STAT_TOP] + stats[number, cv2.CC_STAT_HEIGHT] > neck
+        if not low and distance[place].mean() < 2.6 and distance[place].std() < 1.8:
             found |= dilate(place, 2)
     return found
 
