@@ -230,7 +230,7 @@ def _loops(mask: Mask, distance: Plane) -> Mask:
     sizes = stats[:, cv2.CC_STAT_AREA] / mask.sum()
     found = [number for number in range(1, len(stats)) if 0.001 < sizes[number] < 0.05]
     found = [number for number in found if not ((numbers == number) & inner).any()]
-    if len(found) <= 4:  # straps enclose few of them, a pattern many
+    if (sizes[1:] > 0.001).sum() <= 4:  # straps enclose few of them, a pattern many
         loops |= np.isin(numbers, found)
     return loops
 
@@ -238,14 +238,16 @@ def _loops(mask: Mask, distance: Plane) -> Mask:
 def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:
     """Drop the shadow that a dark or colourful garment casts: grey, darker than the background, at the rim.
 
-    Only a little darker unless the garment has so much colour that none of its own cloth is grey.
+    Only a little darker unless the garment has so much colour that cloth of its own is hardly grey; a shadow fades out.
     """
     if not mask.any() or np.median(distance[mask]) < 40:
         return mask
     background = np.median(_border(lab), axis=0)
     grey = np.abs(lab[..., 1:] - background[1:]).max(axis=2) < 4
     strength = float(np.median(np.hypot(*(lab[mask][:, 1:] - background[1:]).T)))
-    shade = mask & grey & (distance < (120 if strength > 25 else 45)) & (lab[..., 0] < background[0])
+    fades = np.hypot(*(cv2.Sobel(lab[..., 0], cv2.CV_32F, dx, dy) for dx, dy in ((1, 0), (0, 1)))) > 40
+    faint = (distance < 45) | (fades & (distance < 120)) if strength > 25 else distance < 45
+    shade = mask & grey & faint & (lab[..., 0] < background[0])
     outside = ~mask
     numbers, _ = components(shade | outside)
     touching = np.unique(numbers[outside & ~erode(outside, 1)])
