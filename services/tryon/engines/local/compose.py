@@ -12,7 +12,6 @@ from services.tryon.engines.local.arrays import (
     blur,
     closed,
     dilate,
-    floats,
     mix,
     opened,
     soften,
@@ -124,10 +123,10 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
         colours = _fill_gaps(colours, gap, _cracks(canvas, drawn), drawn, before_torso)
     torso = light.torso * (1 - 0.38 * contact) * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
     torso = torso * (1 - 0.25 * hem_rim(drawn.torso, canvas))
-    colours = _lay(colours, drawn.torso, finish(floats(drawn.torso.colours), torso, grain), before_torso)
+    colours = _lay(colours, drawn.torso, finish(drawn.torso, torso, grain), before_torso)
     for sleeve, tube in zip(drawn.sleeves, light.sleeves, strict=True):
         lit = tube * (1 - 0.25 * contact) * (1 - 0.25 * hem_rim(sleeve, canvas))
-        colours = _lay(colours, sleeve, finish(floats(sleeve.colours), lit, grain), head)
+        colours = _lay(colours, sleeve, finish(sleeve, lit, grain), head)
     shown = np.maximum(drawn.torso.alpha * (1 - before_torso), sleeves * (1 - head))
     return Composed(np.clip(colours, 0, 255).astype(np.uint8), shown.astype(np.float32))
 

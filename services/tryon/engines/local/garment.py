@@ -19,6 +19,7 @@ from services.tryon.engines.local.arrays import (
     lab_of,
     largest_component,
     opened,
+    soften,
 )
 from services.tryon.engines.local.body import Body, body_of
 from services.tryon.engines.local.cutout import Cloth, cloth_of
@@ -82,6 +83,7 @@ def worn_garment(person: Person, picture: Image, long_side: int) -> Garment:
     mask = fill_holes(largest_component(opened(closed(person.is_label(Label.TOP), 5), 6)))
     mask = _without_gaps(mask, person.image)
     mask = _with_even_hem(_with_level_hem(mask, person, body), person, body)
+    mask = largest_component(soften(mask, 0.018 * body.skeleton.unit) > 0.5)  # seams and hems are even lines
     left, right = (_worn_side(mask, body, index) for index in (0, 1))
     for side in (left, right):
         if side.sleeve is None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import Mask, Plane, Vector, blur, erode, floats
@@ -35,7 +36,7 @@ def light_on(canvas: Canvas) -> Light:
     face = erode(canvas.mattes.face, 3 * canvas.scale) & (canvas.mattes.skin > 0.5) & canvas.skin_coloured
     worn = erode(canvas.mattes.top > 0.9, 3 * canvas.scale)
     sides = [_tilt(canvas, face), _tilt(canvas, worn) * plainness(canvas, worn)]
-    return Light(float(np.clip(1.3 * sides[0] + 1.3 * sides[1], -0.6, 0.6)))
+    return Light(float(np.clip(0.8 * sides[0] + sides[1], -0.6, 0.6)))
 
 
 def _tilt(canvas: Canvas, where: Mask) -> float:
@@ -90,8 +91,8 @@ def edge_width(lightness: Plane, where: Mask) -> float:
     slopes = []
     for sigma in _PROBES:
         soft = blur(lightness, sigma)
-        across, down = np.gradient(soft)
-        slopes.append(float(np.percentile(np.hypot(across, down)[where], 99.5)))
+        across, down = (cv2.Scharr(soft, cv2.CV_32F, *axis, scale=1 / 32) for axis in ((1, 0), (0, 1)))
+        slopes.append(float(np.percentile(cv2.magnitude(across, down)[where], 99.5)))
     ratio = slopes[0] / max(1e-3, slopes[1])
     if slopes[0] < 6 or ratio < 1.02:
         return 0.0 if slopes[0] < 6 else 3.0
@@ -109,12 +110,13 @@ class Tone:
 
 def tone_of(canvas: Canvas) -> Tone:
     """The darkest of the person, and the white of a white old garment; else of the brightest there is."""
-    person = canvas.mattes.person > 0.9
-    if person.sum() < _LEAST_PIXELS:
+    coarse = (slice(None, None, 3), slice(None, None, 3))
+    person = canvas.mattes.person[coarse] > 0.9
+    if person.sum() < _LEAST_PIXELS / 9:
         return Tone(12.0, np.ones(3))
-    brightness = canvas.image.max(axis=2)
+    brightness = canvas.image[coarse].max(axis=2)
     black = float(np.clip(0.85 * np.percentile(brightness[person], 1), 14, 30))
-    level = float(np.clip(np.percentile(brightness[::3, ::3], 99) / 250, 0.86, 1.0))
+    level = float(np.clip(np.percentile(brightness, 99) / 250, 0.86, 1.0))
     worn = erode(canvas.mattes.top > 0.9, 3 * canvas.scale)
     white = np.ones(3)
     if worn.sum() > _LEAST_PIXELS:
