@@ -206,9 +206,9 @@ def _distortion(part: Part) -> tuple[Plane, Plane]:
     return floats(np.sqrt(np.maximum(area, 0))), floats(ratio)
 
 
-def _left_over(canvas: Canvas, composed: Composed) -> float:
-    """Share of the old garment that is still to be seen as it was."""
-    old = erode(canvas.mattes.top > 0.8, 2 * canvas.scale)
+def _left_over(canvas: Canvas, repaired: Repaired, composed: Composed) -> float:
+    """Share of the old garment that is still to be seen as it was; a background may be of its colour."""
+    old = erode(canvas.mattes.top > 0.8, 2 * canvas.scale) & ~repaired.background
     same = np.abs(composed.image.astype(np.int16) - canvas.image).max(axis=2) < 10
     return float((old & same & (composed.shown < 0.1)).sum() / max(1, old.sum()))
 
@@ -255,7 +255,7 @@ def judge(
         "sleeves": _bare_sleeves(canvas, fitting, drawn),
         "plan": _plan_overlap(canvas, fitting, drawn),
         "torn": torn(fitting.parts),
-        "left over": _left_over(canvas, worn),
+        "left over": _left_over(canvas, repaired, worn),
         "pieces": pieces(worn),
         "skin": float(repaired.skin.sum()) / canvas.unit**2,
         "turned": canvas.body.skeleton.shoulder_width / canvas.body.skeleton.unit,

@@ -12,6 +12,7 @@ from services.tryon.engines.local.arrays import (
     blur,
     closed,
     dilate,
+    floats,
     mix,
     opened,
     soften,
@@ -111,8 +112,9 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     before_torso = np.maximum(front, head)
     cover = drawn.cover
     seen = cover * (1 - front)
+    body = blur(floats((canvas.mattes.person > 0.5) & ~repaired.background), 1.0)  # no shadow falls far behind it
     shadow = 0.3 * _shadow_beside(seen, 3.2 * canvas.scale, 0) * (1 - seen)
-    shadow = np.maximum(shadow, cast_below(seen, canvas)) * (canvas.mattes.person > 0.5)
+    shadow = np.maximum(shadow, cast_below(seen, canvas)) * body
     colours = repaired.colours * (1 - shadow)[..., None]
 
     light, finish = drape(canvas, fitting, drawn, seed), finish_of(canvas, drawn)

@@ -21,14 +21,14 @@ class Light:
     side: float
 
     def on(self, form: Form) -> Plane:
-        """Lightness to add to a rounded form, about 0 in the middle of it (Lambert's law)."""
+        """Lightness to add to a rounded form, about 0 on average (Lambert's law)."""
         lamp = np.array([self.side, -0.35, 0.85])
         lamp /= np.linalg.norm(lamp)
         across = np.clip(form.across, -0.98, 0.98)
         facing = np.sqrt(1 - across**2)
         lit = across * float(form.outward @ lamp[:2]) + facing * lamp[2]
         edge = np.clip((np.abs(across) - 0.8) / 0.2, 0, 1) ** 2
-        return floats(_FORM * np.clip(lit - lamp[2], -0.65, 0.25) - 5 * edge)
+        return floats(_FORM * np.clip(lit - lamp[2], -0.65, 0.25) - 5 * edge + 5)
 
 
 def light_on(canvas: Canvas) -> Light:

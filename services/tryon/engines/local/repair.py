@@ -29,6 +29,7 @@ class Repaired:
     colours: Colours
     exposed: Mask  # what had to be invented
     skin: Mask  # of that, the skin
+    background: Mask  # and what is behind the person
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ def _zones(
     exposed = old & ((cover < 0.98) | bared_forearms(canvas, fitting))
     bare = arms[0] | arms[1] | trunk.mask
     high = np.arange(canvas.size[1])[:, None] < canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans))
+    fillet = (soften(bare, 0.04 * canvas.unit) > 0.5) & high  # a body has no corners
+    bare |= fillet
     tight = dilate(bare, 0.07 * canvas.unit) & high & (mattes.person > 0.6)
     for index in (0, 1):
         if _is_sleeved(canvas, index):
@@ -109,7 +112,7 @@ def _zones(
     background |= exposed & near_outside & (mattes.person < 0.9)
     limbs = canvas.arm(0, (0.17, 0.14, 0.12)) | canvas.arm(1, (0.17, 0.14, 0.12))
     background &= ~(limbs & canvas.skin_coloured & (mattes.top < 0.25))  # the lit edge of an arm, missed as such
-    outline = np.maximum.reduce([trunk.cover, forms[0].cover, forms[1].cover, soften(tight, canvas.scale)])
+    outline = np.maximum.reduce([trunk.cover, forms[0].cover, forms[1].cover, soften(tight | fillet, canvas.scale)])
     return _Zones(old, exposed, skin, background, lower, outline)
 
 
@@ -137,7 +140,7 @@ def _fill_skin(
     trunk, *arms = forms
     skin = painted_skin(canvas, skin_shown(canvas, zones.old), zone, trunk, (arms[0], arms[1]), noise)
     under = dilate(zone, 1.5 * scale) & ((cover > 0.3) | (mattes.skin > 0.5) | (mattes.bottom > 0.5) | zone)
-    rim = dilate(zone, 2.5 * scale) & ~zones.lower & ~mattes.face & (mattes.hair < 0.3)
+    rim = dilate(zone, 4 * scale) & ~zones.lower & ~mattes.face & (mattes.hair < 0.3)
     alpha = soften(erode(rim, 1), 0.9 * scale) * zones.outline
     alpha = np.clip(np.maximum(alpha, (cover > 0.3) & under), 0, 1)
     return mix(colours, skin, alpha.astype(np.float32))
@@ -156,4 +159,4 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
         if zones.lower.any():
             colours = continued_upwards(canvas, colours, zones.lower, zones.old, waist)
         colours = _fill_skin(canvas, colours, zones, cover, (trunk, *arms), noise)
-    return Repaired(colours, zones.exposed, zones.skin & zones.exposed & ~zones.lower)
+    return Repaired(colours, zones.exposed, zones.skin & zones.exposed & ~zones.lower, zones.background)
