@@ -217,12 +217,16 @@ def _loops(mask: Mask, distance: Plane) -> Mask:
 
 
 def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:
-    """Drop the shadow that a dark or colourful garment casts: grey, a little darker than the background, at the rim."""
+    """Drop the shadow that a dark or colourful garment casts: grey, darker than the background, at the rim.
+
+    Only a little darker unless the garment has so much colour that none of its own cloth is grey.
+    """
     if not mask.any() or np.median(distance[mask]) < 40:
         return mask
     background = np.median(_border(lab), axis=0)
     grey = np.abs(lab[..., 1:] - background[1:]).max(axis=2) < 4
-    shade = mask & grey & (distance < 45) & (lab[..., 0] < background[0])
+    strength = float(np.median(np.hypot(*(lab[mask][:, 1:] - background[1:]).T)))
+    shade = mask & grey & (distance < (120 if strength > 25 else 45)) & (lab[..., 0] < background[0])
     outside = ~mask
     numbers, _ = components(shade | outside)
     touching = np.unique(numbers[outside & ~erode(outside, 1)])
@@ -241,7 +245,7 @@ def cut_out(image: Image) -> Cutout:
         mask, pale = other, True
     mask = _without_shadow(_sharpened(image, mask), lab, distance)
     # The outline of a pale garment was found by hardly any contrast, so it is ragged.
-    mask = soften(mask, 3.0) > 0.5 if pale else _without_windows(mask, distance)
+    mask = soften(mask, 5.0) > 0.53 if pale else _without_windows(mask, distance)
     mask = largest_component(mask)
     return Cutout(mask, symmetry(mask))
 

@@ -69,7 +69,7 @@ def bared_forearms(canvas: Canvas, fitting: Fitting) -> Mask:
     bared = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
     for index in (0, 1):
         limb = canvas.body.skeleton.limbs[index]
-        if fitting.plans[index].sleeve_share < 0.8:
+        if fitting.plans[index].sleeve_share < 0.8 and _in_long_sleeve(canvas, index):
             bared |= canvas.limb(limb.elbow, limb.wrist, 0.105, 0.075)
     return bared & (canvas.mattes.top > 0.4)
 
