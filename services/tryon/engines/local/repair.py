@@ -29,7 +29,7 @@ class Repaired:
     colours: Colours
     exposed: Mask  # what had to be invented
     skin: Mask  # of that, the skin
-    background: Mask  # and what is behind the person
+    background: Mask  # of that, what is behind the person
 
 
 @dataclass(frozen=True)
