@@ -77,19 +77,20 @@ class Leg:
         centre, along = point_at(self.line, distance), direction_at(self.line, distance, 0.3 * self.measure)
         outward = np.array([-along[1], along[0]]) * (-self.sign)
         outer, inner = self.usual(distance)
-        seen = [self._extent(centre, outward * side, width) for side, width in ((1, outer), (-1, inner))]
-        return LegSection(
-            centre, outward, *(float(np.clip(e, 0.82 * w, 1.06 * w)) for e, w in zip(seen, (outer, inner), strict=True))
-        )
+        seen = [
+            self.room(centre, outward * side, 1.06 * width, 0.82 * width) for side, width in ((1, outer), (-1, inner))
+        ]
+        return LegSection(centre, outward, seen[0], seen[1])
 
-    def _extent(self, centre: Vector, direction: Vector, usual: float) -> float:
-        distances = np.arange(0.4 * usual, 1.3 * usual, 1.0)
+    def room(self, centre: Vector, direction: Vector, furthest: float, nearest: float = 0.0) -> float:
+        """How far the clothes go from a point in a direction, between two bounds."""
+        distances = np.arange(nearest, furthest, 1.0)
         places = np.round(centre + distances[:, None] * direction).astype(np.intp)
         limits = np.array([self.inside.shape[1], self.inside.shape[0]])
         within = ((places >= 0) & (places < limits)).all(axis=1)
         x, y = np.clip(places, 0, limits - 1).T
         outside = np.flatnonzero(within & ~self.inside[y, x])
-        return float(distances[outside[0]]) if len(outside) else usual
+        return float(distances[outside[0]]) if len(outside) else furthest
 
     def distance_at(self, row: float) -> float:
         """How far along the bones a row of the frame is."""
