@@ -98,7 +98,7 @@ def _smooth(values: npt.NDArray[np.float64], sigma: float = 3.0) -> npt.NDArray[
 
 
 def _within(usual: Points, room: Points) -> Points:
-    """Outer and inner half widths: no wider than the clothes were, moved aside where they leave room on one side only."""
+    """Outer and inner half widths: no wider than the clothes were, moved aside where there is room."""
     half = np.minimum(usual.sum(axis=1), np.maximum(room.sum(axis=1), 0.72 * usual.sum(axis=1))) / 2
     aside = (usual[:, 0] - usual[:, 1]) / 2
     low, high = half - room[:, 1], room[:, 0] - half

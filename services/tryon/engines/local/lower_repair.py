@@ -10,8 +10,10 @@ from services.tryon.engines.local.arrays import (
     Mask,
     Plane,
     blur,
+    closed,
     components,
     dilate,
+    erode,
     floats,
     mix,
     opened,
@@ -55,10 +57,22 @@ def arms_in_front(canvas: Canvas) -> Mask:
     if sure.sum() > 50:  # a pattern beside it may have been taken for skin
         lab = blur(canvas.lab, 0.6 * canvas.scale)
         skin &= (np.abs(lab - np.median(lab[sure], axis=0).astype(np.float32)) < [80, 13, 17]).all(axis=2)
-    numbers, boxes = components(opened(skin, 0.018 * canvas.unit))
+    skin = _skin_alone(canvas, dilate(opened(skin, 0.018 * canvas.unit), 1))
+    numbers, boxes = components(skin)
     touching = np.setdiff1d(numbers[bones], [0])
     large = [number for number in touching if boxes[number, cv2.CC_STAT_AREA] > 0.012 * canvas.unit**2]
-    return dilate(np.isin(numbers, large), 2)
+    return np.isin(numbers, large)
+
+
+def _skin_alone(canvas: Canvas, hands: Mask) -> Mask:
+    """Hands without the rim of cloth that was taken for them where they lie on it."""
+    if not hands.any():
+        return hands
+    scale, inner = canvas.scale, erode(hands, 6 * canvas.scale)
+    rim = hands & ~inner & dilate(canvas.mattes.bottom > 0.3, 5 * scale)
+    offset = blur(canvas.lab, 0.5 * scale) - filled_in(canvas.lab, inner)
+    unlike = (offset[..., 0] > 35) | (np.abs(offset[..., 1]) > 9) | (np.abs(offset[..., 2]) > 11)
+    return opened(closed(hands & ~(rim & unlike), scale), 1.5 * scale)
 
 
 def _fill_background(canvas: Canvas, colours: Colours, zone: Mask, noise: np.random.Generator) -> Colours:
