@@ -1,9 +1,11 @@
 """A picture of trousers, shorts or a skirt, understood: waist, crotch and hems, and the cloth."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from services.tryon.engines.local.arrays import (
     Image,
@@ -197,7 +199,7 @@ def worn_lower(person: Person, lower: LowerBody, picture: Image, long_side: int)
     holes, boxes = components(fill_holes(mask) & ~mask)
     small = np.flatnonzero(boxes[:, cv2.CC_STAT_AREA] < 0.02 * lower.skeleton.unit**2)
     mask |= np.isin(holes, small[small > 0])
-    crotch = worn_crotch(mask, lower)
+    crotch = worn_crotch(mask, person.inside, lower)
     waist = waist_corners(mask)
     cloth = _without(cloth_of(picture, mask, long_side), ~seen, lower.middle(lower.crotch))
     cut_off = bool(rows[-1] >= mask.shape[0] - 3)
@@ -218,16 +220,20 @@ def _both_sides(rows: Indices) -> list[tuple[int, float]]:
     return [(0, float(row)) for row in marks] + [(1, float(row)) for row in marks[::-1]]
 
 
-def worn_crotch(mask: Mask, lower: LowerBody) -> Vector | None:
-    """The body's crotch where the mask parts between the legs below it; none of a skirt."""
+def worn_crotch(mask: Mask, inside: Mask, lower: LowerBody) -> Vector | None:
+    """The body's crotch where the mask and what else is `inside` the person part below it; none of a skirt."""
     rows = np.flatnonzero(mask.any(axis=1))
     below = np.arange(int(lower.crotch + 0.1 * (rows[-1] - lower.crotch)), int(rows[-1]) + 1)
-    parted = [
-        len([run for run in runs(mask[row]) if run[1] - run[0] > 0.08 * lower.skeleton.unit]) >= 2 for row in below
-    ]
+    parted = [_parts_in_the_middle(mask[row] | inside[row], lower.middle(row), lower.skeleton.unit) for row in below]
     if len(parted) == 0 or np.mean(parted) < 0.25:
         return None
     return np.array([lower.middle(lower.crotch), lower.crotch])
+
+
+def _parts_in_the_middle(row: npt.NDArray[np.bool_], middle: float, unit: float) -> bool:
+    """Whether a row has a leg on either side of a gap near the middle: one further out is beside an arm or a hand."""
+    found = [run for run in runs(row) if run[1] - run[0] > 0.08 * unit]
+    return any(one[1] - 0.2 * unit < middle < other[0] + 0.2 * unit for one, other in pairwise(found))
 
 
 def _without(cloth: Cloth, hidden: Mask, axis: float) -> Cloth:
