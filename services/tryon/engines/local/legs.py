@@ -273,7 +273,7 @@ def _with_seen_waist(lower: LowerBody) -> LowerBody:
         miss = np.abs(np.polyval((bend, slope, middle), across) - rows)
         kept = miss <= max(2.0, 1.5 * float(np.median(miss)))
     line = (float(np.clip(slope, -0.18, 0.18)), float(np.clip(-bend, 0.0, 0.6 / wide)))
-    return replace(lower, waist=float(middle) - 0.02 * lower.skeleton.unit, waist_line=line)
+    return replace(lower, waist=float(middle) - 0.04 * lower.skeleton.unit, waist_line=line)
 
 
 def labels_without(person: Person, lower: LowerBody) -> npt.NDArray[np.uint8]:

@@ -56,9 +56,10 @@ def _in_front(canvas: Canvas, lower: LowerBody, hands: Mask) -> Plane:
     return floats(np.maximum.reduce([skin, held, mattes.hair, tops]))
 
 
-def _old_folds(canvas: Canvas) -> Plane:
-    """The folds of plain old trousers as light on the new ones."""
-    worn = erode(canvas.mattes.bottom > 0.9, 2)
+def _old_folds(canvas: Canvas, lower: LowerBody) -> Plane:
+    """The folds of plain old trousers as light on the new ones; their seams, pockets and waistband stay behind."""
+    rows = np.arange(canvas.size[1])[:, None]
+    worn = erode(canvas.mattes.bottom > 0.9, 2) & (rows > waist_rows(canvas, lower) + 0.22 * canvas.unit)
     flat = np.ones(worn.shape, np.float32)
     if worn.sum() < 500:
         return flat
@@ -66,12 +67,12 @@ def _old_folds(canvas: Canvas) -> Plane:
     lightness, hue = float(pixels[:, 0].std()), float(pixels[:, 1].std() + pixels[:, 2].std())
     plain = np.exp(-((hue / 9) ** 2)) * np.exp(-((max(0.0, lightness - 18) / 14) ** 2))
     weight = worn.astype(np.float32)
-    narrow, wide = 2 * canvas.scale, 0.16 * canvas.unit
+    narrow, wide = 0.025 * canvas.unit, 0.16 * canvas.unit
     light = np.ascontiguousarray(canvas.lab[..., 0]) * weight
     fine = blur(light, narrow) / np.maximum(blur(weight, narrow), 1e-3)
     broad = blur(light, wide) / np.maximum(blur(weight, wide), 1e-3)
     ratio = np.clip((fine + 20) / (broad + 20), 0.8, 1.2)
-    inward = np.clip(distance_inside(worn) / (0.08 * canvas.unit), 0, 1)
+    inward = np.clip(distance_inside(worn) / (0.12 * canvas.unit), 0, 1)
     return floats(flat + (ratio - 1) * plain * 0.5 * inward)
 
 
@@ -110,8 +111,9 @@ def compose_lower(
     below = _cast(cover * (1 - front), 4 * canvas.scale, int(4 * canvas.scale)) * person
     colours: Colours = repaired.colours * (1 - 0.42 * below * (1 - cover))[..., None]
     contact = _cast(front, 6 * canvas.scale, int(4 * canvas.scale))
-    top_edge = _cast(canvas.mattes.top, 3 * canvas.scale, int(2 * canvas.scale))
-    light = _old_folds(canvas) * (1 - 0.4 * contact) * (1 - 0.25 * top_edge)
+    light = _old_folds(canvas, lower) * (1 - 0.4 * contact)
+    if not lower.tucked:  # a top that is tucked in lies below the waistband
+        light = light * (1 - 0.25 * _cast(canvas.mattes.top, 3 * canvas.scale, int(2 * canvas.scale)))
     forms = _seat_form(layers, [_tube(canvas, layer) for layer in layers], canvas, lower.crotch)
     cloth = _lit(layers[0], light * forms[0])
     for layer, form in zip(layers[1:], forms[1:], strict=True):
