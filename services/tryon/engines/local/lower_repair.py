@@ -33,6 +33,7 @@ class LowerRepaired:
     colours: Colours
     skin: Mask  # invented skin
     background: Mask  # invented background
+    old: Mask  # all that the old garment was, also below the new one
 
 
 def waist_rows(canvas: Canvas, lower: LowerBody) -> Plane:
@@ -134,7 +135,7 @@ def take_off_lower(
     colours = _fill_background(canvas, canvas.image.astype(np.float32), behind, noise)
     colours = _fill_belly(canvas, colours, belly)
     colours = paint_legs(canvas, colours, legs, bares, lower, seed)
-    return LowerRepaired(colours, skin, background)
+    return LowerRepaired(colours, skin, background, old)
 
 
 def _trunk(canvas: Canvas, lower: LowerBody) -> Mask:
