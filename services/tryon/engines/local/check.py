@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from services.tryon.engines.local.arrays import (
     Image,
@@ -154,10 +155,12 @@ def colour_distance(cloth: Cloth, composed: Composed) -> float:
 
 
 def _histogram(image: Image, where: Mask) -> Plane:
-    lab = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2LAB)
-    counts = cv2.calcHist([lab], [0, 1, 2], where.astype(np.uint8), [4, 12, 12], [0, 256, 0, 256, 0, 256])
-    smooth = cv2.GaussianBlur(counts.reshape(4, -1), (3, 3), 0.8)
-    return floats(smooth / max(1.0, float(smooth.sum())))
+    """Of lightness, coarsely, and of colour by lightness, which light and shade on the cloth change little."""
+    lab = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2LAB).astype(np.float32)
+    lab[..., 1:] = 128 + (lab[..., 1:] - 128) * (128 / np.maximum(lab[..., :1], 64))
+    counts = cv2.calcHist([lab], [0, 1, 2], where.astype(np.uint8), [4, 12, 12], [0, 256, -64, 320, -64, 320])
+    smooth = ndimage.gaussian_filter(counts, (0.7, 0.8, 0.8), mode="nearest")
+    return floats(smooth / max(1.0, float(smooth.sum()))).reshape(4, -1)
 
 
 def _holes(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> float:
@@ -203,9 +206,9 @@ def _distortion(part: Part) -> tuple[Plane, Plane]:
     return floats(np.sqrt(np.maximum(area, 0))), floats(ratio)
 
 
-def _left_over(canvas: Canvas, composed: Composed) -> float:
-    """Share of the old garment that is still to be seen as it was."""
-    old = erode(canvas.mattes.top > 0.8, 2 * canvas.scale)
+def _left_over(canvas: Canvas, repaired: Repaired, composed: Composed) -> float:
+    """Share of the old garment that is still to be seen as it was; a background may be of its colour."""
+    old = erode(canvas.mattes.top > 0.8, 2 * canvas.scale) & ~repaired.background
     same = np.abs(composed.image.astype(np.int16) - canvas.image).max(axis=2) < 10
     return float((old & same & (composed.shown < 0.1)).sum() / max(1, old.sum()))
 
@@ -252,7 +255,7 @@ def judge(
         "sleeves": _bare_sleeves(canvas, fitting, drawn),
         "plan": _plan_overlap(canvas, fitting, drawn),
         "torn": torn(fitting.parts),
-        "left over": _left_over(canvas, worn),
+        "left over": _left_over(canvas, repaired, worn),
         "pieces": pieces(worn),
         "skin": float(repaired.skin.sum()) / canvas.unit**2,
         "turned": canvas.body.skeleton.shoulder_width / canvas.body.skeleton.unit,

@@ -12,13 +12,13 @@ from services.tryon.engines.local.arrays import (
     blur,
     closed,
     dilate,
-    distance_inside,
-    erode,
+    floats,
     mix,
     opened,
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
+from services.tryon.engines.local.drape import cast_below, drape, finish_of, hem_rim
 from services.tryon.engines.local.drawing import DrawnGarment, Layer
 from services.tryon.engines.local.filters import filled_in
 from services.tryon.engines.local.repair import Repaired, bared_forearms
@@ -71,48 +71,6 @@ def _head(canvas: Canvas) -> Plane:
     return blur(np.maximum(canvas.mattes.face, canvas.mattes.hair * (rows < hips)).astype(np.float32), 0.8)
 
 
-def _old_folds(canvas: Canvas) -> Plane:
-    """The folds of the old garment as light on the new one, if it was plain enough to tell folds from pattern."""
-    lab = canvas.lab
-    worn = erode(canvas.mattes.top > 0.9, 2)
-    flat = np.ones(worn.shape, np.float32)
-    if worn.sum() < 500:
-        return flat
-    pixels = lab[worn]
-    lightness, hue = float(pixels[:, 0].std()), float(pixels[:, 1].std() + pixels[:, 2].std())
-    plain = np.exp(-((hue / 9) ** 2)) * np.exp(-((max(0.0, lightness - 18) / 14) ** 2))
-    weight = worn.astype(np.float32)
-    narrow, wide = canvas.scale, 0.16 * canvas.unit
-    light = np.ascontiguousarray(lab[..., 0]) * weight
-    fine = blur(light, narrow) / np.maximum(blur(weight, narrow), 1e-3)
-    broad = blur(light, wide) / np.maximum(blur(weight, wide), 1e-3)
-    ratio = np.clip((fine + 30) / (broad + 30), 0.82, 1.15)  # dark cloth shows sheen where others show folds
-    inward = np.clip(distance_inside(worn) / (0.3 * canvas.unit), 0, 1)
-    result: Plane = (flat + (ratio - 1) * plain * 0.5 * inward).astype(np.float32)
-    return result
-
-
-def _torso_form(canvas: Canvas, fitting: Fitting) -> Plane:
-    """The torso as a cylinder: darker towards its sides."""
-    rows = canvas.frame_rows()
-    left, right = (
-        (np.array([fitting.edge(index, row) for row in rows]) - canvas.origin[0])[:, None] * canvas.scale
-        for index in (0, 1)
-    )
-    across = (np.arange(canvas.size[0])[None] - left) / np.maximum(right - left, 1) * 2 - 1
-    armpit = max(float(plan.armpit[1]) for plan in fitting.plans)
-    below = np.clip((rows - armpit) / (0.3 * canvas.body.skeleton.unit) + 1, 0, 1)[:, None]  # above it is shoulder
-    result: Plane = (1 - 0.16 * below * np.abs(np.clip(across, -1.1, 1.1)) ** 4).astype(np.float32)
-    return result
-
-
-def _sleeve_form(canvas: Canvas, sleeve: Layer) -> Plane:
-    """A sleeve as a tube."""
-    inward = np.clip(distance_inside(sleeve.whole > 0.5) / (0.13 * canvas.unit), 0, 1)
-    result: Plane = (0.80 + 0.22 * np.sqrt(np.clip(1 - (1 - inward) ** 2, 0, 1))).astype(np.float32)
-    return result
-
-
 def _shadow_beside(plane: Plane, reach: float, shift: int) -> Plane:
     """The soft shadow that something casts around itself, a little downwards."""
     result: Plane = np.clip(np.roll(blur(plane, reach), shift, axis=0) - plane, 0, 1)
@@ -146,33 +104,34 @@ def _fill_gaps(colours: Colours, gap: Mask, cracks: Mask, drawn: DrawnGarment, h
     return mix(colours, filled * np.float32(0.92), soften(dilate(cracks, 1), 0.7) * (1 - hidden))
 
 
-def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired) -> Composed:
-    """The finished canvas."""
+def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired, seed: int) -> Composed:
+    """The finished canvas; folds and grain are the seed's."""
     gap = _armpit_gaps(canvas, fitting, drawn)
     front = _in_front(canvas, fitting) * (1 - drawn.sleeve_cover) * ~gap
     head = _head(canvas)
     before_torso = np.maximum(front, head)
     cover = drawn.cover
     seen = cover * (1 - front)
-    shadow = _shadow_beside(seen, 3.2 * canvas.scale, 0) * (canvas.mattes.person > 0.5) * (1 - seen)
-    colours = repaired.colours * (1 - 0.3 * shadow)[..., None]
+    body = blur(floats((canvas.mattes.person > 0.5) & ~repaired.background), 1.0)  # no shadow falls far behind it
+    shadow = 0.3 * _shadow_beside(seen, 3.2 * canvas.scale, 0) * (1 - seen)
+    shadow = np.maximum(shadow, cast_below(seen, canvas)) * body
+    colours = repaired.colours * (1 - shadow)[..., None]
 
-    folds = _old_folds(canvas)
+    light, finish = drape(canvas, fitting, drawn, seed), finish_of(canvas, drawn)
+    grain = np.random.default_rng(seed + 1).standard_normal(cover.shape, np.float32)
     contact = _shadow_beside(np.clip(front + 0.8 * head, 0, 1), 5 * canvas.scale, int(2 * canvas.scale))
     sleeves = drawn.sleeve_cover
     if drawn.sleeves:
         colours = _fill_gaps(colours, gap, _cracks(canvas, drawn), drawn, before_torso)
-    light = folds * _torso_form(canvas, fitting) * (1 - 0.38 * contact)
-    light = light * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
-    colours = _lay(colours, drawn.torso, light, before_torso)
-    for sleeve in drawn.sleeves:
-        light = folds * _sleeve_form(canvas, sleeve) * (1 - 0.25 * contact)
-        colours = _lay(colours, sleeve, light, head)
+    torso = light.torso * (1 - 0.38 * contact) * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
+    torso = torso * (1 - 0.25 * hem_rim(drawn.torso, canvas))
+    colours = _lay(colours, drawn.torso, finish(drawn.torso, torso, grain), before_torso)
+    for sleeve, tube in zip(drawn.sleeves, light.sleeves, strict=True):
+        lit = tube * (1 - 0.25 * contact) * (1 - 0.25 * hem_rim(sleeve, canvas))
+        colours = _lay(colours, sleeve, finish(sleeve, lit, grain), head)
     shown = np.maximum(drawn.torso.alpha * (1 - before_torso), sleeves * (1 - head))
     return Composed(np.clip(colours, 0, 255).astype(np.uint8), shown.astype(np.float32))
 
 
-def _lay(colours: Colours, layer: Layer, light: Plane, hidden: Plane) -> Colours:
-    lit = np.multiply(layer.colours, light[..., None], dtype=np.float32)
-    np.minimum(lit, 255, out=lit)
+def _lay(colours: Colours, layer: Layer, lit: Colours, hidden: Plane) -> Colours:
     return mix(colours, lit, layer.alpha * (1 - hidden))

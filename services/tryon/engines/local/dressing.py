@@ -107,7 +107,7 @@ def put_on_one_piece(wearer: Wearer, piece: OnePiece, seed: int, progress: Progr
     progress("taking the old garment off", 0.80)
     above = take_off(bared, drawn.cover, fitting, seed)
     progress("putting the garment on", 0.86)
-    composed = compose(bared, fitting, drawn, above)
+    composed = compose(bared, fitting, drawn, above, seed)
     composed = _with_held(canvas, composed, canvas.enlarged_mask(lower.held))
     result = wearer.with_canvas(canvas, composed)
     progress("checking the result", 0.92)

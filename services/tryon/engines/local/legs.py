@@ -25,7 +25,7 @@ from services.tryon.engines.local.skeleton import Skeleton
 # Rules of thumb for standing adults, in torsos below the line of the shoulder joints.
 NATURAL_WAIST, CROTCH = 0.75, 1.2
 _TIGHT = 1.3  # what stands out further from the middle than the torso by so much is no hip but a flare
-_TUCKED = 0.88  # a top that ends higher than this shows the waistband
+TUCKED = 0.88  # a top that ends higher than this shows the waistband
 
 # Half the width of a bare leg, in body units: where (0 hip, 1 knee, 2 ankle), outwards, inwards.
 _LEG_AT = np.array([0.0, 0.25, 0.5, 0.8, 1.0, 1.12, 1.32, 1.6, 1.85, 2.0, 2.2])
@@ -245,7 +245,7 @@ def lower_body_of(person: Person, body: Body) -> LowerBody:
     legs = tuple(_with_seen_ankle(person, leg) for leg in legs)
     lower = LowerBody(body, (legs[0], legs[1]), old, shoes, held, 0.0, (0.0, 0.15 / skeleton.unit), 0.0, True, ())
     rows = _rows_filled(person, body, old)
-    natural, lowest = lower.row(NATURAL_WAIST), lower.row(_TUCKED)
+    natural, lowest = lower.row(NATURAL_WAIST), lower.row(TUCKED)
     start = float(rows[0]) if len(rows) else natural
     tucked = lower.row(0.5) < start < lowest and len(rows) > 0
     lower = replace(lower, waist=start if tucked else natural, crotch=lower.row(CROTCH), tucked=tucked)
