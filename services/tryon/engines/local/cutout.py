@@ -281,14 +281,17 @@ def _thin_edge(cloth: Image, mask: Mask, alpha: Plane) -> Plane:
     return result
 
 
-def cloth_of(picture: Image, mask: Mask, long_side: int) -> Cloth:
-    """The garment at drawing resolution, its edge softened and its colours bled outwards."""
+def cloth_of(picture: Image, mask: Mask, long_side: int, plain: bool = True) -> Cloth:
+    """The garment at drawing resolution, its edge softened and its colours bled outwards.
+
+    Only before a `plain` background do colours tell the edge more finely than the mask does.
+    """
     scale = min(long_side, max(picture.shape[:2])) / max(mask.shape)
     size = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
     image = resize_image(picture, size)
     alpha = resize_plane(mask.astype(np.float32), size)
     alpha = np.clip((blur(alpha, 0.8 * scale) - 0.5) * 2.2, 0, 1)  # the steep ramp pulls the edge in by a pixel
-    alpha = _thin_edge(image, alpha > 0.5, alpha)
+    alpha = _thin_edge(image, alpha > 0.5, alpha) if plain else floats(alpha)
     solid = alpha > 0.95
     bled = np.clip(filled_in(image, solid), 0, 255).astype(np.uint8)
     colours = np.where(solid[..., None], image, bled)

@@ -74,9 +74,10 @@ class DrawnGarment:
 def _part_matte(part: Part, garment: Mask, size: tuple[int, int]) -> Plane:
     """The part's share of the cloth: the torso runs on under the sleeves, sleeves end at a crisp seam.
 
-    Not at the garment's own edge, where what runs on would stick out.
+    Not at the garment's own edge: there the cloth's own matte, which is finer, decides.
     """
     grown = part.mask | (dilate(part.mask, 7) & erode(garment, 8)) if part.sign == 0 else dilate(part.mask, 2)
+    grown |= dilate(part.mask, 6) & ~garment
     return blur(resize_mask(grown, size).astype(np.float32), 1.0)
 
 

@@ -21,7 +21,7 @@ from services.tryon.engines.local.compose import Composed
 from services.tryon.engines.local.cutout import Cloth
 from services.tryon.engines.local.legs import LowerBody
 from services.tryon.engines.local.lower_fit import LowerFitting
-from services.tryon.engines.local.lower_repair import LowerRepaired
+from services.tryon.engines.local.lower_repair import LowerRepaired, waist_rows
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.parse import labels_again
 from services.tryon.engines.local.pose import Pose, pose_again
@@ -54,7 +54,7 @@ _LIMITS: Limits = {
 def _kept_change(canvas: Canvas, composed: Composed, lower: LowerBody) -> float:
     """Mean change of the face, and of the upper garment well above the waistband."""
     rows = np.arange(canvas.size[1])[:, None]
-    above = rows < canvas.row(lower.waist) - 0.15 * canvas.unit
+    above = rows < waist_rows(canvas, lower) - 0.15 * canvas.unit
     kept = canvas.mattes.face | ((canvas.mattes.top > 0.9) & above)
     change = np.abs(composed.image.astype(np.int16) - canvas.image)[kept]
     return float(change.mean()) if change.size else 0.0
