@@ -24,9 +24,8 @@ from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.filters import push_pull
 from services.tryon.engines.local.legs import Leg, LowerBody
 from services.tryon.engines.local.shapes import direction_at, point_at, run_at
-from services.tryon.engines.local.skin import skin_texture
+from services.tryon.engines.local.skin import blotches
 
-_GRAIN = 1.1  # standard deviation of the lightness, at most
 _MARKS = 64  # cuts along a leg
 _SUBPIXEL = 4  # bits of a pixel's fraction that outlines are drawn with
 
@@ -228,7 +227,6 @@ def paint_legs(
     mattes = [bare.matte(canvas) for bare in bares]
     seen = _visible_skin(canvas, (mattes[0] > 0.5) | (mattes[1] > 0.5), lower)
     field, slope = _tone(canvas, seen)
-    texture = skin_texture(canvas, seen, np.random.default_rng(seed))
     light = np.zeros(zone.shape, np.float32)
     for matte, bare in zip(mattes, bares, strict=True):
         light = np.where(dilate(matte > 0.02, 2), _form(canvas, bare), light)
@@ -237,8 +235,7 @@ def paint_legs(
     field[..., 0] += light
     field[..., 1] += floats(slope[0]) * light
     field[..., 2] += floats(slope[1]) * light
-    strong = float(texture[..., 0].std())
-    field += texture * min(0.8, _GRAIN / max(strong, 0.1))  # folds of the hand it was learnt from are not on legs
+    field += blotches(canvas, np.random.default_rng(seed))
     skin = cv2.cvtColor(np.clip(field, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR).astype(np.float32)
     skin = _meeting(canvas, skin, zone, bares)
     colours = _relit_below(canvas, colours, skin, zone, bares)
