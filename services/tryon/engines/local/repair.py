@@ -159,4 +159,5 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
         if zones.lower.any():
             colours = continued_upwards(canvas, colours, zones.lower, zones.old, waist)
         colours = _fill_skin(canvas, colours, zones, cover, (trunk, *arms), noise)
-    return Repaired(colours, zones.exposed, zones.skin & zones.exposed & ~zones.lower, zones.background)
+    skin = zones.skin & zones.exposed & ~zones.lower
+    return Repaired(colours, zones.exposed, skin, zones.background & ~skin)
