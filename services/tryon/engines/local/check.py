@@ -316,7 +316,7 @@ _LIMITS: Limits = {
     "torn": (0.03, 0.4, "the garment is torn or stretched"),
     "left over": (0.005, 0.1, "the old garment still shows"),
     "pieces": (0.005, 0.1, "the garment is in pieces"),
-    "skin": (0.4, 1.6, "too much skin had to be invented"),
+    "skin": (0.5, 2.2, "too much skin had to be invented"),
     "turned": (0.85, 0.5, "the body is turned too far"),
     "cut": (0.08, 0.3, "the garment's cut was not understood"),
 }
