@@ -20,13 +20,15 @@ from services.tryon.engines.local.arrays import (
     resize_plane,
     soften,
 )
+from services.tryon.engines.local.bare import Form
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.filters import push_pull
 from services.tryon.engines.local.legs import Leg, LowerBody
+from services.tryon.engines.local.light import Light, light_on
 from services.tryon.engines.local.shapes import direction_at, point_at, run_at
-from services.tryon.engines.local.skin import skin_texture
+from services.tryon.engines.local.skin import blotches
 
-_GRAIN = 1.1  # standard deviation of the lightness, at most
+_ROUND = 0.75  # legs are flatter than cylinders
 _MARKS = 64  # cuts along a leg
 _SUBPIXEL = 4  # bits of a pixel's fraction that outlines are drawn with
 
@@ -184,16 +186,16 @@ def _tone(canvas: Canvas, seen: Mask) -> tuple[Colours, Vector]:
     return cv2.resize(field, canvas.size, interpolation=cv2.INTER_LINEAR).astype(np.float32), slope
 
 
-def _form(canvas: Canvas, bare: BareLeg) -> Plane:
-    """Lightness of a leg: a cylinder lit from the front, the kneecap and its hollows, the shin's ridge, the calf."""
+def _form(canvas: Canvas, bare: BareLeg, matte: Plane, lamp: Light) -> Plane:
+    """Lightness of a leg: a round form in the photo's light, the kneecap and its hollows, shin and calf."""
     leg, unit = bare.leg, canvas.unit
     rows = np.arange(canvas.size[1], dtype=np.float64)
     outer, inner = (edge[:, None] for edge in bare.edges(rows))
     middle, half = (outer + inner) / 2, np.maximum(np.abs(outer - inner) / 2, 2)
     columns = np.arange(canvas.size[0], dtype=np.float64)[None]
     across = floats(np.clip((columns - middle) / half, -1, 1) * leg.sign)  # 1 is the outer side
-    light = 30 * (np.sqrt(np.clip(1.06 - across**2, 0, 1)) - 0.84)
-    light -= 7 * np.clip(-across - 0.2, 0, 1)  # the inner side is turned from the light
+    light = _ROUND * lamp.on(Form(matte, across, np.array([float(leg.sign), 0.0])))
+    light -= 5 * np.clip(-across - 0.2, 0, 1)  # the inner side is in the other leg's shade
     knee = canvas.place(leg.line[1])
     down = floats((rows - knee[1])[:, None] / unit)
     cap = across + 0.05
@@ -228,17 +230,16 @@ def paint_legs(
     mattes = [bare.matte(canvas) for bare in bares]
     seen = _visible_skin(canvas, (mattes[0] > 0.5) | (mattes[1] > 0.5), lower)
     field, slope = _tone(canvas, seen)
-    texture = skin_texture(canvas, seen, np.random.default_rng(seed))
+    lamp = light_on(canvas)
     light = np.zeros(zone.shape, np.float32)
     for matte, bare in zip(mattes, bares, strict=True):
-        light = np.where(dilate(matte > 0.02, 2), _form(canvas, bare), light)
+        light = np.where(dilate(matte > 0.02, 2), _form(canvas, bare, matte, lamp), light)
     nearer, further = (mattes[0], mattes[1]) if bares[0].leg.line[1][1] > bares[1].leg.line[1][1] else mattes[::-1]
     light -= 12 * blur(floats(nearer > 0.5), 0.05 * canvas.unit) * (further > 0.5) * (nearer < 0.5)
     field[..., 0] += light
     field[..., 1] += floats(slope[0]) * light
     field[..., 2] += floats(slope[1]) * light
-    strong = float(texture[..., 0].std())
-    field += texture * min(0.8, _GRAIN / max(strong, 0.1))  # folds of the hand it was learnt from are not on legs
+    field += blotches(canvas, np.random.default_rng(seed))
     skin = cv2.cvtColor(np.clip(field, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR).astype(np.float32)
     skin = _meeting(canvas, skin, zone, bares)
     colours = _relit_below(canvas, colours, skin, zone, bares)

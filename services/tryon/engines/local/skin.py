@@ -66,7 +66,7 @@ def painted_skin(
         shade += (light.on(arm) - shade) * arm.cover
     field = _shaded(field, shade)
     field += _seam(canvas, field, seen, zone)
-    field += _blotches(canvas, noise)
+    field += blotches(canvas, noise)
     return cv2.cvtColor(np.clip(field, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR).astype(np.float32)
 
 
@@ -128,7 +128,7 @@ def _seam(canvas: Canvas, field: Colours, seen: Mask, zone: Mask) -> Colours:
     return cv2.resize(added, canvas.size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
-def _blotches(canvas: Canvas, noise: np.random.Generator) -> Colours:
+def blotches(canvas: Canvas, noise: np.random.Generator) -> Colours:
     """Skin is not of one colour: faint wide variations in Lab, and the photo's own grain."""
     planes = []
     for strength, reach in ((1.3, 0.03), (0.7, 0.045), (0.6, 0.045)):
