@@ -48,7 +48,7 @@ class BareLeg:
         corners = np.concatenate([self.outer, self.inner[::-1]]) * 2**_SUBPIXEL
         drawn = np.zeros((canvas.size[1], canvas.size[0]), np.uint8)
         cv2.fillPoly(drawn, [np.round(corners).astype(np.int32)], 255, cv2.LINE_AA, _SUBPIXEL)
-        return blur(drawn.astype(np.float32) / 255, 0.45 * canvas.scale)
+        return blur(floats(drawn / np.float32(255)), 0.45 * canvas.scale)
 
     def edges(self, rows: npt.NDArray[np.float64]) -> tuple[Vector, Vector]:
         """x of the outer and the inner edge in canvas rows."""
@@ -143,7 +143,8 @@ def _joined(
     wanted = np.array([edges.max(), -edges.min()])
     offset = (wanted - widths[at])[None]
     share = np.exp(-((np.clip(marks[at] - marks, 0, None) / (0.42 * leg.measure)) ** 2))[:, None]
-    return np.maximum(widths + offset * share, 0.3 * widths)
+    joined: Points = np.maximum(widths + offset * share, 0.3 * widths)
+    return joined
 
 
 def _under_hem(
@@ -162,7 +163,8 @@ def _under_hem(
     spare = 0.015 * leg.measure
     excess = np.maximum(widths[at] - (np.array([edges.max(), -edges.min()]) - spare), 0)
     share = np.exp(-(((marks - marks[at]) / (0.6 * leg.measure)) ** 2))[:, None]
-    return np.maximum(widths - excess * share, 0.5 * widths)
+    kept: Points = np.maximum(widths - excess * share, 0.5 * widths)
+    return kept
 
 
 def _tone(canvas: Canvas, seen: Mask) -> tuple[Colours, Vector]:

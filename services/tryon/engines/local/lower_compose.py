@@ -27,7 +27,7 @@ from services.tryon.engines.local.legs import LowerBody
 from services.tryon.engines.local.light import grain_like
 from services.tryon.engines.local.lower_fit import LowerFitting
 from services.tryon.engines.local.lower_garment import LowerGarment
-from services.tryon.engines.local.lower_repair import LowerRepaired, arms_in_front, waist_rows
+from services.tryon.engines.local.lower_repair import LowerRepaired, waist_rows
 
 
 def smooth_contour(mask: Mask, sigma: float) -> Plane:
@@ -114,7 +114,7 @@ def compose_lower(
     seed: int,
 ) -> Composed:
     """The finished canvas."""
-    hands = arms_in_front(canvas)
+    hands = repaired.hands
     front, cover = _in_front(canvas, lower, hands), smooth_contour(cover_of(layers) > 0.5, 1.2 * canvas.scale)
     person = np.maximum(canvas.mattes.person, repaired.skin) * (1 - soften(dilate(repaired.background, 1), 1.0))
     below = cast_below(floats(cover * (1 - front)), canvas) * person
