@@ -112,7 +112,8 @@ def _within(usual: Points, room: Points) -> Points:
 def _seen_below(canvas: Canvas, leg: Leg, hem: float) -> Points | None:
     """Left edge, row and right edge of the bare leg just below the hem, in canvas pixels; none where none shows."""
     place = canvas.place(point_at(leg.line, hem))
-    top, reach = int(place[1] + 0.02 * canvas.unit), int(place[1] + 0.14 * canvas.unit)
+    ankle = hem > 0.5 * (leg.thigh + leg.reach)
+    top, reach = int(place[1] + 0.02 * canvas.unit), int(place[1] + (0.14 if ankle else 0.08) * canvas.unit)
     width = float(np.sum(leg.usual(hem))) * canvas.scale
     skin = canvas.mattes.skin > 0.5
     found: list[tuple[float, float, float]] = []
@@ -128,7 +129,9 @@ def _seen_below(canvas: Canvas, leg: Leg, hem: float) -> Points | None:
     if len(found) < 0.04 * canvas.unit:
         return None
     rows = np.array(found, np.float64)
-    narrow = rows[:, 2] - rows[:, 0] <= np.percentile(rows[:, 2] - rows[:, 0], 60)  # hems' shade widens none
+    narrow = rows[:, 2] - rows[:, 0] <= np.percentile(
+        rows[:, 2] - rows[:, 0], 60 if ankle else 100
+    )  # hems' shade widens none
     middle: Points = np.median(rows[narrow], axis=0)
     return middle
 
@@ -141,9 +144,11 @@ def _joined(
     at = int(np.abs(marks - leg.distance_at(row)).argmin())
     edges = (seen[[0, 2]] / canvas.scale + float(canvas.origin[0]) - centres[at, 0]) * np.sign(outward[at, 0])
     wanted = np.array([edges.max(), -edges.min()])
-    offset = (wanted - widths[at])[None]
-    share = np.exp(-((np.clip(marks[at] - marks, 0, None) / (0.42 * leg.measure)) ** 2))[:, None]
-    joined: Points = np.maximum(widths + offset * share, 0.3 * widths)
+    ratio = np.clip(wanted / np.maximum(widths[at], 1), 0.4, 1.8)
+    # An ankle tells little of the calf, a knee much of the thigh.
+    reach = (0.45 if marks[at] > 0.5 * (leg.thigh + leg.reach) else 1.2) * leg.measure
+    share = np.exp(-((np.clip(marks[at] - marks, 0, None) / reach) ** 2))[:, None]
+    joined: Points = widths * (1 + (ratio - 1) * share)
     return joined
 
 
@@ -243,48 +248,55 @@ def paint_legs(
     field[..., 2] += floats(slope[1]) * light
     field += blotches(canvas, np.random.default_rng(seed))
     skin = cv2.cvtColor(np.clip(field, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR).astype(np.float32)
-    skin = _meeting(canvas, skin, zone, bares)
-    colours = _relit_below(canvas, colours, skin, zone, bares)
+    skin = _meeting(canvas, skin, bares)
+    colours = _relit_below(canvas, colours, bares)
     return mix(colours, skin, zone)
 
 
-def _gap(canvas: Canvas, one: Colours, other: Colours, bare: BareLeg) -> Vector | None:
-    """How the colours of a painted leg differ at the hem from those of the real one below it."""
+def _real_tone(canvas: Canvas, bare: BareLeg) -> tuple[Vector, Vector] | None:
+    """The colour of the real leg beyond the old hem's shade, and by canvas row what the shade takes from it."""
     if not bare.joined:
         return None
-    rows = np.arange(canvas.size[1])[:, None]
-    inside = erode(bare.matte(canvas) > 0.9, 2)
-    reach = 0.07 * canvas.unit
-    painted = inside & (rows < bare.hem) & (rows > bare.hem - reach)
-    real = inside & (rows > bare.hem + 0.25 * reach) & (rows < bare.hem + 1.6 * reach) & (canvas.mattes.skin > 0.7)
-    if painted.sum() < 20 or real.sum() < 20:
+    rows, unit = np.arange(canvas.size[1])[:, None], canvas.unit
+    inside = erode(bare.matte(canvas) > 0.9, 2) & (canvas.mattes.skin > 0.7) & (rows > bare.hem + 0.015 * unit)
+    near, beyond = inside & (rows < bare.hem + 0.13 * unit), inside & (rows > bare.hem + 0.13 * unit)
+    beyond &= rows < bare.hem + 0.3 * unit
+    if near.sum() < 20:
         return None
-    difference: Vector = one[painted].mean(axis=0) - other[real].mean(axis=0)
-    return difference
+    image = canvas.image.astype(np.float32)
+    enough = beyond.sum() > 0.5 * near.sum()
+    tone: Vector = np.median(image[beyond if enough else near], axis=0).astype(np.float64)
+    counts = near.sum(axis=1)
+    known = np.flatnonzero(counts > 4)
+    means = np.stack([image[row][near[row]].mean(axis=0) for row in known]) if len(known) else tone[None]
+    lost = np.clip(tone - means, -30, 70)
+    every = np.arange(canvas.size[1])
+    shade = np.stack([np.interp(every, known if len(known) else [0], lost[:, axis]) for axis in range(3)], axis=1)
+    fade = np.clip((bare.hem + 0.15 * unit - every) / (0.04 * unit), 0, 1)[:, None]
+    return tone, blur(floats(shade * fade), 1.5 * canvas.scale).astype(np.float64)
 
 
-def _meeting(canvas: Canvas, skin: Colours, zone: Plane, bares: list[BareLeg]) -> Colours:
+def _meeting(canvas: Canvas, skin: Colours, bares: list[BareLeg]) -> Colours:
     """Painted legs take on the colours of the real ones towards the hem."""
     rows = floats(np.arange(canvas.size[1])[:, None])
     for bare in bares:
-        gap = _gap(canvas, skin, canvas.image.astype(np.float32), bare)
-        if gap is None:
+        real, matte = _real_tone(canvas, bare), bare.matte(canvas)
+        above = (matte > 0.9) & (rows < bare.hem) & (rows > bare.hem - 0.1 * canvas.unit)
+        if real is None or above.sum() < 20:
             continue
-        near = np.exp(-((np.clip(bare.hem - rows, 0, None) / (0.45 * canvas.unit)) ** 2)) * (bare.matte(canvas) > 0)
-        skin = skin - (0.6 * near)[..., None] * floats(gap)
+        gap = np.median(skin[above], axis=0) - real[0]
+        near = np.exp(-((np.clip(bare.hem - rows, 0, None) / (0.6 * canvas.unit)) ** 2)) * (matte > 0)
+        skin = skin - near[..., None] * floats(gap)
     return skin
 
 
-def _relit_below(canvas: Canvas, colours: Colours, skin: Colours, zone: Plane, bares: list[BareLeg]) -> Colours:
+def _relit_below(canvas: Canvas, colours: Colours, bares: list[BareLeg]) -> Colours:
     """Real skin below the hem without the hem's shade."""
-    rows = floats(np.arange(canvas.size[1])[:, None])
     for bare in bares:
-        gap = _gap(canvas, skin, canvas.image.astype(np.float32), bare)
-        if gap is None:
-            continue
-        near = np.exp(-((np.clip(rows - bare.hem, 0, None) / (0.13 * canvas.unit)) ** 2)) * bare.matte(canvas)
-        near = near * np.clip(canvas.mattes.skin, 0, 1) * (zone > 0).any(axis=None)
-        colours = np.clip(colours + near[..., None] * floats(gap), 0, 255)
+        real = _real_tone(canvas, bare)
+        if real is not None:
+            where = bare.matte(canvas) * np.clip((canvas.mattes.skin - 0.5) / 0.4, 0, 1)
+            colours = np.clip(colours + where[..., None] * floats(real[1])[:, None], 0, 255)
     return floats(colours)
 
 
