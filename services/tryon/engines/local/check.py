@@ -11,6 +11,7 @@ from services.tryon.engines.local.arrays import (
     Mask,
     Plane,
     Vector,
+    blur,
     components,
     dilate,
     erode,
@@ -227,6 +228,37 @@ def changed_background(canvas: Canvas, composed: Composed) -> float:
     return float((difference & ~touched).sum() / max(1, (~touched).sum()))
 
 
+def invented_background(canvas: Canvas, invented: Mask) -> float:
+    """Invented background in body units, weighted by how much its surroundings vary."""
+    area = float(erode(invented, 2).sum()) / canvas.unit**2
+    outside = ~dilate(canvas.mattes.person > 0.05, 0.16 * canvas.unit)
+    near = outside & dilate(invented, 0.45 * canvas.unit)
+    if area < 0.02 or near.sum() < 200:
+        return 0.0
+    light = np.ascontiguousarray(canvas.lab[..., 0])
+    detail = np.abs(light - blur(light, 0.05 * canvas.unit))[near]
+    return area * float(np.clip(np.percentile(detail, 85) - 2.0, 0, 20))
+
+
+def _buried(canvas: Canvas, drawn: DrawnGarment) -> float:
+    """Share of the face that the garment reaches into: its collar is no collar there."""
+    face = canvas.mattes.face
+    return float((face & (drawn.cover > 0.5)).sum() / max(1, face.sum()))
+
+
+def _bare_trunk(canvas: Canvas, fitting: Fitting) -> float:
+    """Share of the trunk below the armpits that was taken for skin: rather a garment of the skin's colour."""
+    left, right = (plan.edge for plan in fitting.plans)
+    trunk = polygon(canvas.size, [canvas.place(point) for point in [*left, *right[::-1]]])
+    return float((trunk & (canvas.mattes.skin > 0.5)).sum() / max(1, trunk.sum()))
+
+
+def _invented_clothes(canvas: Canvas, repaired: Repaired) -> float:
+    """What had to be invented of what is worn below a hem that is higher than the old one, in body units."""
+    rest = repaired.exposed & ~repaired.skin & ~repaired.background & (canvas.mattes.person > 0.5)
+    return float(erode(rest, 2 * canvas.scale).sum()) / canvas.unit**2
+
+
 def judge(
     models: Models,
     pose: Pose,
@@ -258,6 +290,10 @@ def judge(
         "left over": _left_over(canvas, repaired, worn),
         "pieces": pieces(worn),
         "skin": float(repaired.skin.sum()) / canvas.unit**2,
+        "busy": invented_background(canvas, repaired.background),
+        "buried": _buried(canvas, drawn),
+        "bare": _bare_trunk(canvas, fitting),
+        "clothes": _invented_clothes(canvas, repaired),
         "turned": canvas.body.skeleton.shoulder_width / canvas.body.skeleton.unit,
         "cut": garment.landmarks.error,
     }

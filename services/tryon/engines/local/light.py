@@ -12,6 +12,7 @@ from services.tryon.engines.local.canvas import Canvas
 _FORM = 40.0  # lightness between a surface that faces the light and one at right angles to it
 _LEAST_PIXELS = 200
 _PROBES = (0.6, 1.6)  # pixels of blur
+_DIFFERENCE = 0.5  # the variance that taking slopes from pixels adds
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def edge_width(lightness: Plane, where: Mask) -> float:
     ratio = slopes[0] / max(1e-3, slopes[1])
     if slopes[0] < 6 or ratio < 1.02:
         return 0.0 if slopes[0] < 6 else 3.0
-    squares = (_PROBES[1] ** 2 - (_PROBES[0] * ratio) ** 2) / (ratio**2 - 1)
+    squares = (_PROBES[1] ** 2 - (_PROBES[0] * ratio) ** 2) / (ratio**2 - 1) - _DIFFERENCE
     return float(np.sqrt(np.clip(squares, 0, 9)))
 
 

@@ -29,7 +29,7 @@ class Repaired:
     colours: Colours
     exposed: Mask  # what had to be invented
     skin: Mask  # of that, the skin
-    background: Mask  # and what is behind the person
+    background: Mask  # of that, what is behind the person
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def bared_forearms(canvas: Canvas, fitting: Fitting) -> Mask:
     bared = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
     for index in (0, 1):
         limb = canvas.body.skeleton.limbs[index]
-        if fitting.plans[index].sleeve_share < 0.8:
+        if fitting.plans[index].sleeve_share < 0.8 and _in_long_sleeve(canvas, index):
             bared |= canvas.limb(limb.elbow, limb.wrist, 0.105, 0.075)
     return bared & (canvas.mattes.top > 0.4)
 
@@ -159,4 +159,5 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
         if zones.lower.any():
             colours = continued_upwards(canvas, colours, zones.lower, zones.old, waist)
         colours = _fill_skin(canvas, colours, zones, cover, (trunk, *arms), noise)
-    return Repaired(colours, zones.exposed, zones.skin & zones.exposed & ~zones.lower, zones.background)
+    skin = zones.skin & zones.exposed & ~zones.lower
+    return Repaired(colours, zones.exposed, skin, zones.background & ~skin)

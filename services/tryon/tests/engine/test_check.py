@@ -7,36 +7,16 @@ import cv2
 import numpy as np
 import pytest
 
-from sandbox.drawings import sweater, tshirt
+from sandbox.drawings import sweater
 from services.tryon.engines.local.arrays import Plane
 from services.tryon.engines.local.check import LEAST_SCORE, Verdict
 from services.tryon.engines.local.engine import LocalEngine, Options, ResultNotGoodEnough, Scene
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.pictures import read_picture
-from services.tryon.engines.local.warp import Fitting, Part, fit
+from services.tryon.engines.local.warp import Fitting, Part
 from services.tryon.tests.engine.conftest import Dressed
 
 Places = tuple[Plane, Plane]  # x and y of each pixel of a map
-
-
-@pytest.fixture(scope="session")
-def scene(engine: LocalEngine, person: bytes) -> Scene:
-    """The astronaut and a striped T-shirt, understood."""
-    garment = read_picture(tshirt((180, 60, 40), "stripes"), "garment")
-    return engine.understand(read_picture(person, "person"), garment, Options())
-
-
-@pytest.fixture(scope="session")
-def garment(scene: Scene) -> Garment:
-    """The T-shirt."""
-    assert isinstance(scene.worn, Garment)
-    return scene.worn
-
-
-@pytest.fixture(scope="session")
-def fitting(scene: Scene, garment: Garment) -> Fitting:
-    """As it should be."""
-    return fit(garment, scene.body)
 
 
 def _moved(fitting: Fitting, places: Callable[[Plane, Plane], Places]) -> Fitting:
