@@ -19,6 +19,7 @@ from services.tryon.engines.local.arrays import (
     floats,
     mix,
     opened,
+    smoothed,
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
@@ -74,7 +75,18 @@ def _in_front(canvas: Canvas, fitting: Fitting) -> Mask:
         arms |= arm
     solid = closed(opened((skin > 0.5) & arms, 0.02 * canvas.unit), 0.03 * canvas.unit)
     solid &= (canvas.mattes.person > 0.5) & arms
+    solid = opened(solid & ~_unlike_within(canvas, solid), 0.02 * canvas.unit)
     return fill_holes(solid | bared_forearms(canvas, fitting))
+
+
+def _unlike_within(canvas: Canvas, arms: Mask) -> Mask:
+    """What at the rim of an arm is much brighter or of another hue than its middle: background seen beside it."""
+    core = erode(arms, 0.05 * canvas.unit)
+    if not core.any():
+        return core
+    offset = canvas.lab - filled_in(canvas.lab, core)
+    unlike: Mask = (offset[..., 0] > 45) | (np.hypot(offset[..., 1], offset[..., 2]) > 20)
+    return unlike
 
 
 def _arms(canvas: Canvas, where: Mask, colours: Colours) -> _Arms:
@@ -85,13 +97,8 @@ def _arms(canvas: Canvas, where: Mask, colours: Colours) -> _Arms:
     for limb in canvas.body.skeleton.limbs:
         hands |= canvas.limb(limb.wrist, limb.wrist + 1.3 * (limb.fingertip - limb.wrist), 0.14, 0.2)
     near = soften(hands, 3 * canvas.scale)  # fingers are small, arms are not
-    alpha = _contour(where, 3.5 * canvas.scale) * (1 - near) + _contour(where, 1.2 * canvas.scale) * near
+    alpha = smoothed(where, 3.5 * canvas.scale) * (1 - near) + smoothed(where, 1.2 * canvas.scale) * near
     return _Arms(mix(clean, colours, soften(inner, 0.6)), floats(alpha))
-
-
-def _contour(where: Mask, sigma: float) -> Plane:
-    """A mask as a matte whose outline has lost what is smaller than `sigma`, and passes from 0 to 1 in 1.5 pixels."""
-    return floats(np.clip((soften(where, sigma) - 0.5) * (1.7 * sigma) + 0.5, 0, 1))
 
 
 def _slits(canvas: Canvas, arms: Mask, cover: Plane) -> Mask:

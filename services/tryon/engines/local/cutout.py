@@ -183,11 +183,11 @@ def _sharpened(image: Image, mask: Mask) -> Mask:
     return found if found.sum() > 0.9 * mask.sum() else mask
 
 
-def _without_windows(mask: Mask, distance: Plane) -> Mask:
+def _without_windows(mask: Mask, lab: Colours, distance: Plane) -> Mask:
     """Open what shows the background through the garment: between straps, in cut-outs."""
     area = mask.sum()
     numbers, stats = components(opened((distance < 2.6) & mask, 2))
-    result = mask & ~_loops(mask, distance)
+    result = mask & ~_loops(mask, distance) & ~_exact_background(mask, lab, distance)
     for number, (_, _, width, height, size) in list(enumerate(stats))[1:]:
         if not (0.015 * area < size < 0.35 * area and size > 0.45 * width * height):
             continue
@@ -195,6 +195,25 @@ def _without_windows(mask: Mask, distance: Plane) -> Mask:
         if distance[window].std() < 1.2:
             result &= ~dilate(window, 2)
     return result
+
+
+def _exact_background(mask: Mask, lab: Colours, distance: Plane) -> Mask:
+    """What at the neck has the background's very colour and none of a cloth's shading: in a bow, under a tie.
+
+    Not before pure white, which overexposed cloth has too; further down it is likelier a print.
+    """
+    found = np.zeros(mask.shape, np.bool_)
+    if not mask.any() or np.median(_border(lab)[:, 0]) > 250 or np.median(distance[mask]) < 25:
+        return found
+    numbers, stats = components(opened((distance < 4) & mask, 1))
+    rows = np.flatnonzero(mask.any(axis=1))
+    neck = rows[0] + 0.12 * len(rows)
+    for number in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.0006 * mask.sum())[1:]:
+        place = numbers == number
+        low = stats[number, cv2.CC_STAT_TOP] + stats[number, cv2.CC_STAT_HEIGHT] > neck
+        if not low and distance[place].mean() < 2.6 and distance[place].std() < 1.8:
+            found |= dilate(place, 2)
+    return found
 
 
 def _loops(mask: Mask, distance: Plane) -> Mask:
@@ -255,7 +274,7 @@ def cut_out(image: Image) -> Cutout:
         mask, pale = other, True
     mask = _without_shadow(_sharpened(image, mask), lab, distance)
     # The outline of a pale garment was found by hardly any contrast, so it is ragged.
-    mask = soften(mask, 5.0) > 0.53 if pale else _without_windows(mask, distance)
+    mask = soften(mask, 5.0) > 0.53 if pale else _without_windows(mask, lab, distance)
     mask = largest_component(mask)
     return Cutout(mask, symmetry(mask))
 

@@ -11,6 +11,7 @@ from services.tryon.engines.local.arrays import (
     Plane,
     Vector,
     blur,
+    closed,
     dilate,
     erode,
     floats,
@@ -19,6 +20,7 @@ from services.tryon.engines.local.arrays import (
     resize_mask,
     sample,
     size_of,
+    smoothed,
     soften,
 )
 from services.tryon.engines.local.body import ArmSection
@@ -195,9 +197,12 @@ def _shoulder_slivers(canvas: Canvas, fitting: Fitting, cover: Plane) -> Mask:
             ridge = [line.at(distance) for distance in np.linspace(near, 0.78 * width, 8)]
             corners = [point - deep for point in ridge] + [point + deep for point in ridge[::-1]]
             band |= polygon(canvas.size, [canvas.place(corner) for corner in corners])
-    bare = (canvas.mattes.person > 0.5) & (cover < 0.9) & (canvas.mattes.hair < 0.3)
-    thin = bare & ~dilate(opened(bare, 0.025 * canvas.unit), 2)
-    return thin & band & dilate(cover > 0.5, 0.06 * canvas.unit)
+    bare = (canvas.mattes.person > 0.35) & (cover < 0.9) & (canvas.mattes.hair < 0.3)
+    thin = bare & ~dilate(opened(bare, 0.025 * canvas.unit), 2) & band & dilate(cover > 0.5, 0.06 * canvas.unit)
+    if not thin.any():
+        return thin
+    # What joins them to the rest, or the shoulder would have a bump.
+    return closed(dilate(thin, 1) | (cover > 0.5), 0.08 * canvas.unit) & band & ~canvas.mattes.face
 
 
 def _completed_sleeve(canvas: Canvas, fitting: Fitting, sleeve: Layer) -> Layer:
@@ -249,7 +254,7 @@ def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGar
     layers = [_completed_torso(canvas, fitting, layers[0]), *(_clipped(canvas, fitting, layer) for layer in layers[1:])]
     slivers = _shoulder_slivers(canvas, fitting, DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1]).cover)
     if slivers.any():
-        layers[0] = _filled(layers[0], soften(dilate(slivers, 1), 0.8 * canvas.scale))
+        layers[0] = _filled(layers[0], smoothed(slivers, 1.8 * canvas.scale))
     smooth = _without_spikes(canvas, fitting, DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1]).cover)
     torso, *sleeves = (replace(layer, alpha=layer.alpha * smooth) for layer in layers)
     if garment.front is None:

@@ -134,7 +134,7 @@ def _to_peak(mask: Mask, collar: Vector, width: float, inward: int) -> Vector:
 
 def _stands_up(mask: Mask, left: Vector, right: Vector) -> bool:
     """Whether the collar goes up around the neck: its sides fall steeply."""
-    aside = 0.1 * float(right[0] - left[0])
+    aside = 0.16 * float(right[0] - left[0])
     drops = []
     for collar, sign in ((left, -1), (right, 1)):
         column = mask[:, int(np.clip(collar[0] + sign * aside, 0, mask.shape[1] - 1))]
@@ -150,13 +150,8 @@ def _label_bottom(lab: Colours, mask: Mask, left: Vector, right: Vector) -> floa
     half, middle = float(right[0] - left[0]) / 2, (left + right) / 2
     columns = np.arange(int(middle[0] - 0.8 * half), int(middle[0] + 0.8 * half) + 1)
     rows = np.arange(int(middle[1]), int(middle[1] + 1.1 * half))
-    if (
-        half < 6
-        or _stands_up(mask, left, right)
-        or columns[0] < 0
-        or columns[-1] >= mask.shape[1]
-        or rows[-1] >= mask.shape[0]
-    ):
+    outside = columns[0] < 0 or columns[-1] >= mask.shape[1] or len(rows) == 0 or rows[-1] >= mask.shape[0]
+    if half < 6 or outside or _stands_up(mask, left, right):
         return None
     box, inside = lab[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], mask[np.ix_(rows, columns)]
     aside = np.abs(columns - middle[0]) > 0.5 * half
@@ -195,7 +190,7 @@ def find_neckline(image: Image, mask: Mask, left: Vector, right: Vector, armpit_
     usual = 0.12 * np.abs(_DEPTHS - 0.75) * (_DEPTHS < 0.75) + 0.10 * np.maximum(_DEPTHS - 1.1, 0)
     cost = (1 - np.where(inside, edges, 0) + usual[:, None]).astype(np.float32)
     if _stands_up(mask, left, right):
-        cost = np.where(_DEPTHS[:, None] > 0.3, np.float32(1.6), cost)
+        cost = np.where(_DEPTHS[:, None] > 0.5, np.float32(1.6), cost)
     if label is not None:
         cost = np.where(_DEPTHS[:, None] < least, np.float32(1.6), cost)
     path, score = _cheapest_path(cost)
@@ -228,6 +223,8 @@ def neck_opening(neckline: Neckline, size: tuple[int, int], scale: float) -> Pla
     opening = np.zeros((size[1], size[0]), np.uint8)
     if neckline.kind != "outline":
         line = neckline.points * scale
-        above = np.array([[line[-1, 0], 0.0], [line[0, 0], 0.0]])
+        aside = np.array([0.3 * float(line[-1, 0] - line[0, 0]), 0.0])  # ruffles of a collar are wider than it
+        right, left = line[-1] + aside, line[0] - aside
+        above = np.array([right, [right[0], 0.0], [left[0], 0.0], left])
         cv2.fillPoly(opening, [np.round(np.concatenate([line, above])).astype(np.int32)], 1)
     return blur(opening.astype(np.float32), 1.2)
