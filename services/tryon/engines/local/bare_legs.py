@@ -20,12 +20,15 @@ from services.tryon.engines.local.arrays import (
     resize_plane,
     soften,
 )
+from services.tryon.engines.local.bare import Form
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.filters import push_pull
 from services.tryon.engines.local.legs import Leg, LowerBody
+from services.tryon.engines.local.light import Light, light_on
 from services.tryon.engines.local.shapes import direction_at, point_at, run_at
 from services.tryon.engines.local.skin import blotches
 
+_ROUND = 0.75  # legs are flatter than cylinders
 _MARKS = 64  # cuts along a leg
 _SUBPIXEL = 4  # bits of a pixel's fraction that outlines are drawn with
 
@@ -45,7 +48,7 @@ class BareLeg:
         corners = np.concatenate([self.outer, self.inner[::-1]]) * 2**_SUBPIXEL
         drawn = np.zeros((canvas.size[1], canvas.size[0]), np.uint8)
         cv2.fillPoly(drawn, [np.round(corners).astype(np.int32)], 255, cv2.LINE_AA, _SUBPIXEL)
-        return blur(drawn.astype(np.float32) / 255, 0.45 * canvas.scale)
+        return blur(floats(drawn / np.float32(255)), 0.45 * canvas.scale)
 
     def edges(self, rows: npt.NDArray[np.float64]) -> tuple[Vector, Vector]:
         """x of the outer and the inner edge in canvas rows."""
@@ -109,7 +112,8 @@ def _within(usual: Points, room: Points) -> Points:
 def _seen_below(canvas: Canvas, leg: Leg, hem: float) -> Points | None:
     """Left edge, row and right edge of the bare leg just below the hem, in canvas pixels; none where none shows."""
     place = canvas.place(point_at(leg.line, hem))
-    top, reach = int(place[1] + 0.02 * canvas.unit), int(place[1] + 0.14 * canvas.unit)
+    ankle = hem > 0.5 * (leg.thigh + leg.reach)
+    top, reach = int(place[1] + 0.02 * canvas.unit), int(place[1] + (0.14 if ankle else 0.08) * canvas.unit)
     width = float(np.sum(leg.usual(hem))) * canvas.scale
     skin = canvas.mattes.skin > 0.5
     found: list[tuple[float, float, float]] = []
@@ -125,7 +129,9 @@ def _seen_below(canvas: Canvas, leg: Leg, hem: float) -> Points | None:
     if len(found) < 0.04 * canvas.unit:
         return None
     rows = np.array(found, np.float64)
-    narrow = rows[:, 2] - rows[:, 0] <= np.percentile(rows[:, 2] - rows[:, 0], 60)  # hems' shade widens none
+    narrow = rows[:, 2] - rows[:, 0] <= np.percentile(
+        rows[:, 2] - rows[:, 0], 60 if ankle else 100
+    )  # hems' shade widens none
     middle: Points = np.median(rows[narrow], axis=0)
     return middle
 
@@ -138,9 +144,12 @@ def _joined(
     at = int(np.abs(marks - leg.distance_at(row)).argmin())
     edges = (seen[[0, 2]] / canvas.scale + float(canvas.origin[0]) - centres[at, 0]) * np.sign(outward[at, 0])
     wanted = np.array([edges.max(), -edges.min()])
-    offset = (wanted - widths[at])[None]
-    share = np.exp(-((np.clip(marks[at] - marks, 0, None) / (0.42 * leg.measure)) ** 2))[:, None]
-    return np.maximum(widths + offset * share, 0.3 * widths)
+    ratio = np.clip(wanted / np.maximum(widths[at], 1), 0.4, 1.8)
+    # An ankle tells little of the calf, a knee much of the thigh.
+    reach = (0.45 if marks[at] > 0.5 * (leg.thigh + leg.reach) else 1.2) * leg.measure
+    share = np.exp(-((np.clip(marks[at] - marks, 0, None) / reach) ** 2))[:, None]
+    joined: Points = widths * (1 + (ratio - 1) * share)
+    return joined
 
 
 def _under_hem(
@@ -159,7 +168,8 @@ def _under_hem(
     spare = 0.015 * leg.measure
     excess = np.maximum(widths[at] - (np.array([edges.max(), -edges.min()]) - spare), 0)
     share = np.exp(-(((marks - marks[at]) / (0.6 * leg.measure)) ** 2))[:, None]
-    return np.maximum(widths - excess * share, 0.5 * widths)
+    kept: Points = np.maximum(widths - excess * share, 0.5 * widths)
+    return kept
 
 
 def _tone(canvas: Canvas, seen: Mask) -> tuple[Colours, Vector]:
@@ -183,16 +193,16 @@ def _tone(canvas: Canvas, seen: Mask) -> tuple[Colours, Vector]:
     return cv2.resize(field, canvas.size, interpolation=cv2.INTER_LINEAR).astype(np.float32), slope
 
 
-def _form(canvas: Canvas, bare: BareLeg) -> Plane:
-    """Lightness of a leg: a cylinder lit from the front, the kneecap and its hollows, the shin's ridge, the calf."""
+def _form(canvas: Canvas, bare: BareLeg, matte: Plane, lamp: Light) -> Plane:
+    """Lightness of a leg: a round form in the photo's light, the kneecap and its hollows, shin and calf."""
     leg, unit = bare.leg, canvas.unit
     rows = np.arange(canvas.size[1], dtype=np.float64)
     outer, inner = (edge[:, None] for edge in bare.edges(rows))
     middle, half = (outer + inner) / 2, np.maximum(np.abs(outer - inner) / 2, 2)
     columns = np.arange(canvas.size[0], dtype=np.float64)[None]
     across = floats(np.clip((columns - middle) / half, -1, 1) * leg.sign)  # 1 is the outer side
-    light = 30 * (np.sqrt(np.clip(1.06 - across**2, 0, 1)) - 0.84)
-    light -= 7 * np.clip(-across - 0.2, 0, 1)  # the inner side is turned from the light
+    light = _ROUND * lamp.on(Form(matte, across, np.array([float(leg.sign), 0.0])))
+    light -= 5 * np.clip(-across - 0.2, 0, 1)  # the inner side is in the other leg's shade
     knee = canvas.place(leg.line[1])
     down = floats((rows - knee[1])[:, None] / unit)
     cap = across + 0.05
@@ -227,9 +237,10 @@ def paint_legs(
     mattes = [bare.matte(canvas) for bare in bares]
     seen = _visible_skin(canvas, (mattes[0] > 0.5) | (mattes[1] > 0.5), lower)
     field, slope = _tone(canvas, seen)
+    lamp = light_on(canvas)
     light = np.zeros(zone.shape, np.float32)
     for matte, bare in zip(mattes, bares, strict=True):
-        light = np.where(dilate(matte > 0.02, 2), _form(canvas, bare), light)
+        light = np.where(dilate(matte > 0.02, 2), _form(canvas, bare, matte, lamp), light)
     nearer, further = (mattes[0], mattes[1]) if bares[0].leg.line[1][1] > bares[1].leg.line[1][1] else mattes[::-1]
     light -= 12 * blur(floats(nearer > 0.5), 0.05 * canvas.unit) * (further > 0.5) * (nearer < 0.5)
     field[..., 0] += light
@@ -237,48 +248,55 @@ def paint_legs(
     field[..., 2] += floats(slope[1]) * light
     field += blotches(canvas, np.random.default_rng(seed))
     skin = cv2.cvtColor(np.clip(field, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR).astype(np.float32)
-    skin = _meeting(canvas, skin, zone, bares)
-    colours = _relit_below(canvas, colours, skin, zone, bares)
+    skin = _meeting(canvas, skin, bares)
+    colours = _relit_below(canvas, colours, bares)
     return mix(colours, skin, zone)
 
 
-def _gap(canvas: Canvas, one: Colours, other: Colours, bare: BareLeg) -> Vector | None:
-    """How the colours of a painted leg differ at the hem from those of the real one below it."""
+def _real_tone(canvas: Canvas, bare: BareLeg) -> tuple[Vector, Vector] | None:
+    """The colour of the real leg beyond the old hem's shade, and by canvas row what the shade takes from it."""
     if not bare.joined:
         return None
-    rows = np.arange(canvas.size[1])[:, None]
-    inside = erode(bare.matte(canvas) > 0.9, 2)
-    reach = 0.07 * canvas.unit
-    painted = inside & (rows < bare.hem) & (rows > bare.hem - reach)
-    real = inside & (rows > bare.hem + 0.25 * reach) & (rows < bare.hem + 1.6 * reach) & (canvas.mattes.skin > 0.7)
-    if painted.sum() < 20 or real.sum() < 20:
+    rows, unit = np.arange(canvas.size[1])[:, None], canvas.unit
+    inside = erode(bare.matte(canvas) > 0.9, 2) & (canvas.mattes.skin > 0.7) & (rows > bare.hem + 0.015 * unit)
+    near, beyond = inside & (rows < bare.hem + 0.13 * unit), inside & (rows > bare.hem + 0.13 * unit)
+    beyond &= rows < bare.hem + 0.3 * unit
+    if near.sum() < 20:
         return None
-    difference: Vector = one[painted].mean(axis=0) - other[real].mean(axis=0)
-    return difference
+    image = canvas.image.astype(np.float32)
+    enough = beyond.sum() > 0.5 * near.sum()
+    tone: Vector = np.median(image[beyond if enough else near], axis=0).astype(np.float64)
+    counts = near.sum(axis=1)
+    known = np.flatnonzero(counts > 4)
+    means = np.stack([image[row][near[row]].mean(axis=0) for row in known]) if len(known) else tone[None]
+    lost = np.clip(tone - means, -30, 70)
+    every = np.arange(canvas.size[1])
+    shade = np.stack([np.interp(every, known if len(known) else [0], lost[:, axis]) for axis in range(3)], axis=1)
+    fade = np.clip((bare.hem + 0.15 * unit - every) / (0.04 * unit), 0, 1)[:, None]
+    return tone, blur(floats(shade * fade), 1.5 * canvas.scale).astype(np.float64)
 
 
-def _meeting(canvas: Canvas, skin: Colours, zone: Plane, bares: list[BareLeg]) -> Colours:
+def _meeting(canvas: Canvas, skin: Colours, bares: list[BareLeg]) -> Colours:
     """Painted legs take on the colours of the real ones towards the hem."""
     rows = floats(np.arange(canvas.size[1])[:, None])
     for bare in bares:
-        gap = _gap(canvas, skin, canvas.image.astype(np.float32), bare)
-        if gap is None:
+        real, matte = _real_tone(canvas, bare), bare.matte(canvas)
+        above = (matte > 0.9) & (rows < bare.hem) & (rows > bare.hem - 0.1 * canvas.unit)
+        if real is None or above.sum() < 20:
             continue
-        near = np.exp(-((np.clip(bare.hem - rows, 0, None) / (0.45 * canvas.unit)) ** 2)) * (bare.matte(canvas) > 0)
-        skin = skin - (0.6 * near)[..., None] * floats(gap)
+        gap = np.median(skin[above], axis=0) - real[0]
+        near = np.exp(-((np.clip(bare.hem - rows, 0, None) / (0.6 * canvas.unit)) ** 2)) * (matte > 0)
+        skin = skin - near[..., None] * floats(gap)
     return skin
 
 
-def _relit_below(canvas: Canvas, colours: Colours, skin: Colours, zone: Plane, bares: list[BareLeg]) -> Colours:
+def _relit_below(canvas: Canvas, colours: Colours, bares: list[BareLeg]) -> Colours:
     """Real skin below the hem without the hem's shade."""
-    rows = floats(np.arange(canvas.size[1])[:, None])
     for bare in bares:
-        gap = _gap(canvas, skin, canvas.image.astype(np.float32), bare)
-        if gap is None:
-            continue
-        near = np.exp(-((np.clip(rows - bare.hem, 0, None) / (0.13 * canvas.unit)) ** 2)) * bare.matte(canvas)
-        near = near * np.clip(canvas.mattes.skin, 0, 1) * (zone > 0).any(axis=None)
-        colours = np.clip(colours + near[..., None] * floats(gap), 0, 255)
+        real = _real_tone(canvas, bare)
+        if real is not None:
+            where = bare.matte(canvas) * np.clip((canvas.mattes.skin - 0.5) / 0.4, 0, 1)
+            colours = np.clip(colours + where[..., None] * floats(real[1])[:, None], 0, 255)
     return floats(colours)
 
 

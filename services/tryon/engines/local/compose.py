@@ -86,7 +86,8 @@ def _unlike_within(canvas: Canvas, arms: Mask) -> Mask:
     if not core.any():
         return core
     offset = canvas.lab - filled_in(canvas.lab, core)
-    return (offset[..., 0] > 45) | (np.hypot(offset[..., 1], offset[..., 2]) > 20)
+    unlike: Mask = (offset[..., 0] > 45) | (np.hypot(offset[..., 1], offset[..., 2]) > 20)
+    return unlike
 
 
 def _arms(canvas: Canvas, where: Mask, colours: Colours) -> _Arms:

@@ -93,7 +93,7 @@ def _tube_shade(canvas: Canvas, sleeve: Layer, light: Light) -> Plane:
 
 
 @dataclass(frozen=True)
-class _Fold:
+class Fold:
     """A valley in the cloth from a point where it is pulled, in the work frame."""
 
     start: Vector
@@ -105,7 +105,7 @@ class _Fold:
 def _folds(canvas: Canvas, fitting: Fitting, chance: np.random.Generator) -> Plane:
     """Folds where cloth pulls or hangs: from the armpits to the chest, at the waist, and up from a loose hem."""
     measure = canvas.body.skeleton.unit
-    folds: list[_Fold] = []
+    folds: list[Fold] = []
     for index, plan in enumerate(fitting.plans):
         inwards = np.array([1.0 if index == 0 else -1.0, 0.0])
         down = np.array([0.0, 1.0])
@@ -115,7 +115,7 @@ def _folds(canvas: Canvas, fitting: Fitting, chance: np.random.Generator) -> Pla
             reach = chance.uniform(0.22, 0.42) * measure
             start = plan.armpit + inwards * 0.02 * measure
             bend = down * chance.uniform(0.0, 0.05) * measure
-            folds.append(_Fold(start, start + along * reach * 0.5 + bend, start + along * reach, 1.0))
+            folds.append(Fold(start, start + along * reach * 0.5 + bend, start + along * reach, 1.0))
         waist = canvas.body.skeleton.neck[1] + 0.68 * canvas.body.skeleton.torso
         for _ in range(3):
             row = float(waist + chance.uniform(-0.16, 0.16) * measure)
@@ -123,11 +123,11 @@ def _folds(canvas: Canvas, fitting: Fitting, chance: np.random.Generator) -> Pla
                 continue
             start = np.array([fitting.edge(index, row), row]) + inwards * 0.02 * measure
             along = inwards * chance.uniform(0.22, 0.4) * measure + down * chance.uniform(0.02, 0.12) * measure
-            folds.append(_Fold(start, start + along * 0.5 + down * 0.02 * measure, start + along, 0.8))
-    return floats(_drawn_folds(canvas, folds) + _hem_waves(canvas, fitting, chance))
+            folds.append(Fold(start, start + along * 0.5 + down * 0.02 * measure, start + along, 0.8))
+    return floats(drawn_folds(canvas, folds) + _hem_waves(canvas, fitting, chance))
 
 
-def _drawn_folds(canvas: Canvas, folds: list[_Fold]) -> Plane:
+def drawn_folds(canvas: Canvas, folds: list[Fold]) -> Plane:
     """Folds as shade on their lower side and light on their upper one, fading towards their ends."""
     size = (max(1, canvas.size[0] // _HALF), max(1, canvas.size[1] // _HALF))
     drawn = np.zeros((size[1], size[0]), np.uint8)

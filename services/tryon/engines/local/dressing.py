@@ -72,7 +72,7 @@ def put_on_lower(wearer: Wearer, garment: LowerGarment, seed: int, progress: Pro
     progress("taking the old garment off", 0.76)
     repaired = take_off_lower(canvas, lower, cover_of(layers), fitting.ends, seed)
     progress("putting the garment on", 0.85)
-    composed = compose_lower(canvas, lower, fitting, layers, repaired)
+    composed = compose_lower(canvas, lower, fitting, layers, repaired, seed)
     result = wearer.with_canvas(canvas, composed)
     progress("checking the result", 0.92)
     models, pose = wearer.models, wearer.pose

@@ -102,7 +102,7 @@ def worn_garment(person: Person, picture: Image, long_side: int) -> Garment:
     """The upper garment that somebody wears, or all that is labelled so."""
     body = body_of(person)
     mask = fill_holes(largest_component(opened(closed(person.is_label(Label.TOP), 5), 6)))
-    mask = _without_gaps(mask, person.image)
+    mask = _without_patches(mask, person.image)
     mask = _with_even_hem(_with_level_hem(mask, person, body), person, body)
     mask = largest_component(soften(mask, 0.018 * body.skeleton.unit) > 0.5)  # seams and hems are even lines
     left, right = (_worn_side(mask, body, index) for index in (0, 1))
@@ -131,7 +131,7 @@ def _turned(person: Person) -> float:
     return float(np.sign(further) * 0.6 * np.sqrt(1 - cosine**2))
 
 
-def _without_gaps(mask: Mask, image: Image) -> Mask:
+def _without_patches(mask: Mask, image: Image) -> Mask:
     """A mask without the smooth patches of the background's colour that arm and side enclose."""
     lab = lab_of(image)
     border = np.concatenate([lab[0], lab[: len(lab) // 2, 0], lab[: len(lab) // 2, -1]])

@@ -1,5 +1,7 @@
 """Putting trousers or a skirt between what is behind and what is in front of them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
@@ -18,12 +20,14 @@ from services.tryon.engines.local.arrays import (
 )
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.compose import Composed
-from services.tryon.engines.local.drawing import Layer, draw_part
+from services.tryon.engines.local.drape import Fold, cast_below, drawn_folds, finish_of, hem_rim
+from services.tryon.engines.local.drawing import DrawnGarment, Layer, draw_part
 from services.tryon.engines.local.filters import filled_in
 from services.tryon.engines.local.legs import LowerBody
+from services.tryon.engines.local.light import grain_like
 from services.tryon.engines.local.lower_fit import LowerFitting
 from services.tryon.engines.local.lower_garment import LowerGarment
-from services.tryon.engines.local.lower_repair import LowerRepaired, arms_in_front, waist_rows
+from services.tryon.engines.local.lower_repair import LowerRepaired, waist_rows
 
 
 def smooth_contour(mask: Mask, sigma: float) -> Plane:
@@ -102,29 +106,61 @@ def _seat_form(layers: tuple[Layer, ...], forms: list[Plane], canvas: Canvas, cr
 
 
 def compose_lower(
-    canvas: Canvas, lower: LowerBody, fitting: LowerFitting, layers: tuple[Layer, ...], repaired: LowerRepaired
+    canvas: Canvas,
+    lower: LowerBody,
+    fitting: LowerFitting,
+    layers: tuple[Layer, ...],
+    repaired: LowerRepaired,
+    seed: int,
 ) -> Composed:
     """The finished canvas."""
-    hands = arms_in_front(canvas)
+    hands = repaired.hands
     front, cover = _in_front(canvas, lower, hands), smooth_contour(cover_of(layers) > 0.5, 1.2 * canvas.scale)
     person = np.maximum(canvas.mattes.person, repaired.skin) * (1 - soften(dilate(repaired.background, 1), 1.0))
-    below = _cast(cover * (1 - front), 4 * canvas.scale, int(4 * canvas.scale)) * person
-    colours: Colours = repaired.colours * (1 - 0.42 * below * (1 - cover))[..., None]
+    below = cast_below(floats(cover * (1 - front)), canvas) * person
+    colours: Colours = repaired.colours * (1 - below * (1 - cover))[..., None]
     contact = _cast(front, 6 * canvas.scale, int(4 * canvas.scale))
     light = _old_folds(canvas, lower) * (1 - 0.4 * contact)
     if not lower.tucked:  # a top that is tucked in lies below the waistband
         light = light * (1 - 0.25 * _cast(canvas.mattes.top, 3 * canvas.scale, int(2 * canvas.scale)))
     forms = _seat_form(layers, [_tube(canvas, layer) for layer in layers], canvas, lower.crotch)
-    cloth = _lit(layers[0], light * forms[0])
-    for layer, form in zip(layers[1:], forms[1:], strict=True):
-        cloth = mix(cloth, _lit(layer, light * form), _share(layer, layers[0]))
+    cloth, form = layers[0].colours.astype(np.float32), forms[0]
+    for layer, other in zip(layers[1:], forms[1:], strict=True):
+        share = _share(layer, layers[0])
+        cloth, form = mix(cloth, layer.colours, share), floats(form + (other - form) * share)
+    light = light * form * (1 + _creases(canvas, lower, fitting, seed)) * (1 - 0.16 * hem_rim(layers[0], canvas))
+    whole = Layer(0, np.clip(cloth, 0, 255).astype(np.uint8), cover, cover)
+    finish = finish_of(canvas, DrawnGarment(whole, (), np.zeros_like(cover)))
+    finish = replace(finish, softness=min(finish.softness, 0.5))  # the weave of legs is seen smaller than of a top
+    cloth = finish(whole, floats(light), grain_like(canvas, np.random.default_rng(seed + 2)))
     colours = mix(colours, cloth, cover * (1 - front))
     colours = _with_hands(canvas, colours, hands, cover > 0.05)
     return Composed(np.clip(colours, 0, 255).astype(np.uint8), floats(cover * (1 - front)))
 
 
-def _lit(layer: Layer, light: Plane) -> Colours:
-    return np.clip(layer.colours * light[..., None], 0, 255).astype(np.float32)
+def _creases(canvas: Canvas, lower: LowerBody, fitting: LowerFitting, seed: int) -> Plane:
+    """Where trousers crease: from the crotch across the thighs, and across the inner sides of the knees."""
+    if fitting.inner is None:
+        return np.zeros((canvas.size[1], canvas.size[0]), np.float32)
+    chance, measure = np.random.default_rng(seed), lower.skeleton.unit
+    folds: list[Fold] = []
+    crotch = np.array([lower.middle(lower.crotch), lower.crotch])
+    for index, leg in enumerate(lower.legs):
+        for lift in (-0.16, 0.02, 0.2):
+            lift += chance.uniform(-0.04, 0.04)
+            reach = chance.uniform(0.24, 0.36) * measure
+            end = crotch + np.array([leg.sign * reach, (lift - 0.02) * measure])
+            bend = (crotch + end) / 2 + np.array([0.0, 0.05 * measure])
+            folds.append(Fold(crotch + np.array([leg.sign * 0.03, 0.04]) * measure, bend, end, 0.8))
+        if fitting.ends[index] < leg.thigh + 0.3 * measure:
+            continue
+        for drop in (-0.1, 0.06, 0.2):
+            drop += chance.uniform(-0.03, 0.03)
+            section = leg.section(leg.thigh + drop * measure)
+            start = section.centre - section.outward * section.inner * 0.9
+            end = section.centre + section.outward * chance.uniform(-0.1, 0.3) * section.outer
+            folds.append(Fold(start, (start + end) / 2 + np.array([0.0, 0.03 * measure]), end, 0.6))
+    return drawn_folds(canvas, folds)
 
 
 def _share(layer: Layer, other: Layer) -> Plane:

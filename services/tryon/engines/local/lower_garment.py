@@ -227,7 +227,8 @@ def _below_waistband(person: Person, lower: LowerBody) -> Mask:
     first = np.where(near.any(axis=0), near.argmax(axis=0), rows[-1])
     band = (rows >= line) & (rows <= first) & (first < line + 0.2 * unit) & person.inside
     band[:, : columns[0]] = band[:, columns[-1] + 1 :] = False
-    return (seen | band) & (rows >= line)
+    worn: Mask = (seen | band) & (rows >= line)
+    return worn
 
 
 def _both_sides(rows: Indices) -> list[tuple[int, float]]:
@@ -239,7 +240,9 @@ def worn_crotch(mask: Mask, inside: Mask, lower: LowerBody) -> Vector | None:
     """The body's crotch where the mask and what else is `inside` the person part below it; none of a skirt."""
     rows = np.flatnonzero(mask.any(axis=1))
     below = np.arange(int(lower.crotch + 0.1 * (rows[-1] - lower.crotch)), int(rows[-1]) + 1)
-    parted = [_parts_in_the_middle(mask[row] | inside[row], lower.middle(row), lower.skeleton.unit) for row in below]
+    parted = [
+        _parts_in_the_middle(mask[row] | inside[row], lower.middle(float(row)), lower.skeleton.unit) for row in below
+    ]
     if len(parted) == 0 or np.mean(parted) < 0.25:
         return None
     return np.array([lower.middle(lower.crotch), lower.crotch])

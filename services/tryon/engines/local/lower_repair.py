@@ -34,6 +34,7 @@ class LowerRepaired:
     skin: Mask  # invented skin
     background: Mask  # invented background
     old: Mask  # all that the old garment was, also below the new one
+    hands: Mask  # bare arms and hands before it
 
 
 def waist_rows(canvas: Canvas, lower: LowerBody) -> Plane:
@@ -135,7 +136,7 @@ def take_off_lower(
     colours = _fill_background(canvas, canvas.image.astype(np.float32), behind, noise)
     colours = _fill_belly(canvas, colours, belly)
     colours = paint_legs(canvas, colours, legs, bares, lower, seed)
-    return LowerRepaired(colours, skin, background, old)
+    return LowerRepaired(colours, skin, background, old, hands)
 
 
 def _trunk(canvas: Canvas, lower: LowerBody) -> Mask:

@@ -121,7 +121,7 @@ def test_a_hem_sags_in_the_middle_and_shades_what_is_below(black: Try) -> None:
 def test_ribs_too_fine_for_the_picture_become_an_even_tone(black: Try) -> None:
     cloth = black.garment.cloth
     ribs = np.zeros(cloth.colours.shape, np.uint8)
-    ribs[:, np.arange(ribs.shape[1]) % 3 == 0] = 255
+    ribs[:, np.arange(int(cloth.colours.shape[1])) % 3 == 0] = 255
     opening = np.zeros(cloth.alpha.shape, np.float32)
     torso = black.fitting.parts[0]
     # Drawn at a third of the size.
