@@ -76,9 +76,10 @@ class DrawnGarment:
 def _part_matte(part: Part, garment: Mask, size: tuple[int, int]) -> Plane:
     """The part's share of the cloth: the torso runs on under the sleeves, sleeves end at a crisp seam.
 
-    Not at the garment's own edge, where what runs on would stick out.
+    Not at the garment's own edge: there the cloth's own matte, which is finer, decides.
     """
     grown = part.mask | (dilate(part.mask, 7) & erode(garment, 8)) if part.sign == 0 else dilate(part.mask, 2)
+    grown |= dilate(part.mask, 6) & ~garment
     return blur(resize_mask(grown, size).astype(np.float32), 1.0)
 
 
@@ -97,13 +98,30 @@ def _enlarged_map(canvas: Canvas, part: Part, scale: float) -> tuple[Plane, Plan
 def draw_part(canvas: Canvas, cloth: Cloth, garment: Mask, part: Part, opening: Plane) -> tuple[Layer, Plane]:
     """One piece of the garment, whose whole mask is given too, and what the neck opening takes of it."""
     across, down, valid = _enlarged_map(canvas, part, cloth.scale)
-    colours = cv2.remap(cloth.colours, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    weave = _prefiltered(cloth.colours, across, down, valid)
+    colours = cv2.remap(weave, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     matte = _part_matte(part, garment, size_of(cloth.alpha))
     alpha = sample(cloth.alpha, across, down) * sample(matte, across, down) * valid
     seen = sample(opening, across, down) if part.sign == 0 else np.zeros_like(alpha)
     shown = (alpha * (1 - seen)).astype(np.float32)
     layer = Layer(part.sign, colours.astype(np.uint8, copy=False), shown, shown)
     return layer, (alpha * seen).astype(np.float32)
+
+
+def _prefiltered(cloth: Image, across: Plane, down: Plane, valid: Mask) -> Image:
+    """The cloth without the detail that is too fine for the size at which it is drawn: ribs would turn into moire."""
+    if valid.sum() < 100:
+        return cloth
+    shrink = [
+        float(np.median(np.abs(np.diff(plane, axis=axis))[valid[1:] if axis == 0 else valid[:, 1:]]))
+        for plane, axis in ((across, 1), (down, 0))
+    ]
+    # Half a drawn pixel on either side, less what the camera and the resampling blur anyway.
+    sigmas = [0.5 * float(np.sqrt(max(0.0, factor**2 - 1))) for factor in shrink]
+    if max(sigmas) < 0.3:
+        return cloth
+    across_sigma, down_sigma = (max(0.1, sigma) for sigma in sigmas)
+    return cv2.GaussianBlur(cloth, (0, 0), across_sigma, sigmaY=down_sigma).astype(np.uint8, copy=False)
 
 
 def _armhole(plan: SidePlan, under: float = 0.0) -> list[Vector]:

@@ -140,7 +140,7 @@ class TorsoHandles:
     def hem(self, edges: list[Points]) -> None:
         """Place the hem between its corners, keeping its own curve, lower in front as seen from chest height."""
         left, right = self._marks.sides
-        unit_size, width = self._body.skeleton.unit, self._body.skeleton.shoulder_width
+        unit_size = self._body.skeleton.unit
         for share in np.linspace(0.1, 0.9, 13):
             source = left.hem + (right.hem - left.hem) * share
             column = self._torso[:, int(np.clip(source[0], 0, self._torso.shape[1] - 1))]
@@ -149,15 +149,24 @@ class TorsoHandles:
             lowest = float(len(column) - 1 - column[::-1].argmax())
             target = edges[0][-1] + (edges[1][-1] - edges[0][-1]) * share
             curve = np.clip((lowest - source[1]) * self._scale.down, -0.12 * unit_size, 0.15 * unit_size)
-            target = target + np.array([0.0, curve + 0.02 * width * (1 - (2 * share - 1) ** 2)])
+            target = target + np.array([0.0, curve + self._sag(edges) * (1 - (2 * share - 1) ** 2)])
             self._pull(np.array([source[0], lowest]), target, 0.3)
+
+    def _sag(self, edges: list[Points]) -> float:
+        """How much lower than its sides the middle of the hem is: it is nearer to the camera.
+
+        That stands at the height of the picture's middle; a hem far below it is looked at from above.
+        """
+        wide = float(edges[1][-1][0] - edges[0][-1][0])
+        row, height = float(edges[0][-1][1]), self._body.skeleton.size[1]
+        return wide * float(np.clip(0.045 + 0.12 * (row / height - 0.5), 0.025, 0.08))
 
     def spine(self, top: float, armpits: float, hem: float) -> None:
         """Keep the garment's axis on the spine, and its chest as high as the armpits are."""
         marks = self._marks
         chest = float(marks.sides[0].armpit[1] + marks.sides[1].armpit[1]) / 2
         for share in (0.25, 0.45, 0.65, 0.85):
-            source = np.array([marks.axis, marks.top + (marks.bottom - marks.top) * share])
+            source = np.array([marks.axis + self._garment.turn, marks.top + (marks.bottom - marks.top) * share])
             row = float(np.interp(source[1], [marks.top, chest, marks.bottom], [top, armpits, hem]))
             self._pull(source, np.array([self._body.centre(row), row]), 0.25)
 

@@ -61,6 +61,9 @@ def split(garment: Garment) -> list[tuple[int, Mask]]:
         beyond_armhole = _outside(rows, columns, side.shoulder, side.armpit, side.sign) > 0
         beyond_side = _outside(rows, columns, side.armpit, side.hem, side.sign) > 2
         piece = garment.mask & beyond_armhole & ((rows <= side.armpit[1]) | beyond_side)
+        # What is further away than the cuff is the torso's side, even where that bulges as a wearer's does.
+        far = np.hypot(columns - side.shoulder[0], rows - side.shoulder[1])
+        piece &= far < 1.2 * max(side.sleeve.outer_length, length(side.sleeve.inner[-1] - side.shoulder))
         # A thin strip along the torso's side, where that bulges, is no part of the sleeve.
         piece &= dilate(largest_component(opened(piece, 5)), 5)
         torso &= ~piece
