@@ -149,9 +149,10 @@ def trunk_form(canvas: Canvas, fitting: Fitting, neck: Mask) -> Form:
     outline += [np.array([body.side(1, row), row]) for row in rows]
     outline += [np.array([body.side(0, row), row]) for row in rows[::-1]]
     solid = polygon(canvas.size, [canvas.place(point) for point in outline]) | neck
-    fillet = soften(solid, 0.05 * canvas.unit) > 0.5  # from neck to shoulder there is no corner
+    # From neck to shoulder it is one even line, whatever a collar did to the silhouette.
+    even = soften(solid, 0.05 * canvas.unit) > 0.5
     high = np.arange(canvas.size[1])[:, None] < canvas.row(float(skeleton.neck[1]))
-    cover = soften(solid | (fillet & high), 0.8 * canvas.scale)
+    cover = soften(np.where(high, even | neck, solid), 0.8 * canvas.scale)
     frame_rows = canvas.frame_rows()
     left, right = (np.array([body.side(index, row) for row in frame_rows]) for index in (0, 1))
     chest = 1.5 * width / 2  # above the armpits it goes on into the shoulders

@@ -100,7 +100,8 @@ def overlap(one: Mask, other: Mask) -> float:
 def _reparse_overlap(models: Models, pose: Pose, canvas: Canvas, composed: Composed, result: Image) -> float:
     """Intersection over union of what is shown of the garment and of what a fresh look takes for the upper garment.
 
-    1 for a garment of the skin's colour, which no look at colours can tell from skin.
+    1 for a garment of the skin's colour, which no look at colours can tell from skin. Black cloth is left out: in the
+    dark there is no colour to tell it by from dark skin, dark trousers, or a dark background.
     """
     visible = composed.shown > 0.5
     if (canvas.like_skin(lab_of(composed.image)) & visible).sum() > 0.4 * visible.sum():
@@ -109,7 +110,14 @@ def _reparse_overlap(models: Models, pose: Pose, canvas: Canvas, composed: Compo
     shown = np.zeros(result.shape[:2], np.float32)
     left, top, right, bottom = canvas.box
     shown[top:bottom, left:right] = composed.shown
-    return overlap(labels == Label.TOP, resize_plane(shown, size_of(labels)) > 0.5)
+    black = resize_plane((result.max(axis=2) < _BLACK).astype(np.float32), size_of(labels)) > 0.5
+    garment = resize_plane(shown, size_of(labels)) > 0.5
+    if (garment & ~black).sum() < 0.15 * garment.sum():
+        return 1.0
+    return overlap((labels == Label.TOP) & ~black, garment & ~black)
+
+
+_BLACK = 50  # of 255
 
 
 def _planned(canvas: Canvas, fitting: Fitting) -> Mask:
@@ -212,9 +220,9 @@ def _distortion(part: Part) -> tuple[Plane, Plane]:
     return floats(np.sqrt(np.maximum(area, 0))), floats(ratio)
 
 
-def _left_over(canvas: Canvas, composed: Composed) -> float:
-    """Share of the old garment that is still to be seen as it was."""
-    old = erode(canvas.mattes.top > 0.8, 2 * canvas.scale)
+def _left_over(canvas: Canvas, repaired: Repaired, composed: Composed) -> float:
+    """Share of the old garment that is still to be seen as it was; a background may be of its colour."""
+    old = erode(canvas.mattes.top > 0.8, 2 * canvas.scale) & ~repaired.background
     same = np.abs(composed.image.astype(np.int16) - canvas.image).max(axis=2) < 10
     return float((old & same & (composed.shown < 0.1)).sum() / max(1, old.sum()))
 
@@ -273,7 +281,7 @@ def judge(
         "sleeves": _bare_sleeves(canvas, fitting, drawn),
         "plan": _plan_overlap(canvas, fitting, drawn),
         "torn": torn(fitting.parts),
-        "left over": _left_over(canvas, worn),
+        "left over": _left_over(canvas, repaired, worn),
         "pieces": pieces(worn),
         "skin": float(repaired.skin.sum()) / canvas.unit**2,
         "buried": _buried(canvas, drawn),
@@ -300,7 +308,7 @@ _LIMITS: Limits = {
     "torn": (0.03, 0.4, "the garment is torn or stretched"),
     "left over": (0.005, 0.1, "the old garment still shows"),
     "pieces": (0.005, 0.1, "the garment is in pieces"),
-    "skin": (0.4, 1.6, "too much skin had to be invented"),
+    "skin": (0.5, 2.2, "too much skin had to be invented"),
     "clothes": (0.05, 0.45, "too much of other clothes had to be invented"),
     "buried": (0.005, 0.06, "the garment reaches into the face"),
     "turned": (0.85, 0.5, "the body is turned too far"),

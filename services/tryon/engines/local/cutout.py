@@ -183,11 +183,11 @@ def _sharpened(image: Image, mask: Mask) -> Mask:
     return found if found.sum() > 0.9 * mask.sum() else mask
 
 
-def _without_windows(mask: Mask, distance: Plane) -> Mask:
+def _without_windows(mask: Mask, lab: Colours, distance: Plane) -> Mask:
     """Open what shows the background through the garment: between straps, in cut-outs."""
     area = mask.sum()
     numbers, stats = components(opened((distance < 2.6) & mask, 2))
-    result = mask & ~_loops(mask, distance)
+    result = mask & ~_loops(mask, distance) & ~_exact_background(mask, lab, distance)
     for number, (_, _, width, height, size) in list(enumerate(stats))[1:]:
         if not (0.015 * area < size < 0.35 * area and size > 0.45 * width * height):
             continue
@@ -195,6 +195,25 @@ def _without_windows(mask: Mask, distance: Plane) -> Mask:
         if distance[window].std() < 1.2:
             result &= ~dilate(window, 2)
     return result
+
+
+def _exact_background(mask: Mask, lab: Colours, distance: Plane) -> Mask:
+    """What at the neck has the background's very colour and none of a cloth's shading: in a bow, under a tie.
+
+    Not before pure white, which overexposed cloth has too; further down it is likelier a print.
+    """
+    found = np.zeros(mask.shape, np.bool_)
+    if not mask.any() or np.median(_border(lab)[:, 0]) > 250 or np.median(distance[mask]) < 25:
+        return found
+    numbers, stats = components(opened((distance < 4) & mask, 1))
+    rows = np.flatnonzero(mask.any(axis=1))
+    neck = rows[0] + 0.12 * len(rows)
+    for number in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.0006 * mask.sum())[1:]:
+        place = numbers == number
+        low = stats[number, cv2.CC_STAT_TOP] + stats[number, cv2.CC_STAT_HEIGHT] > neck
+        if not low and distance[place].mean() < 2.6 and distance[place].std() < 1.8:
+            found |= dilate(place, 2)
+    return found
 
 
 def _loops(mask: Mask, distance: Plane) -> Mask:
@@ -207,7 +226,7 @@ def _loops(mask: Mask, distance: Plane) -> Mask:
     sizes = stats[:, cv2.CC_STAT_AREA] / mask.sum()
     found = [number for number in range(1, len(stats)) if 0.001 < sizes[number] < 0.05]
     found = [number for number in found if not ((numbers == number) & inner).any()]
-    if len(found) <= 4:  # straps enclose few of them, a pattern many
+    if (sizes[1:] > 0.001).sum() <= 4:  # straps enclose few of them, a pattern many
         loops |= np.isin(numbers, found)
     return loops
 
@@ -255,7 +274,7 @@ def cut_out(image: Image) -> Cutout:
         mask, pale = other, True
     mask = _without_shadow(_sharpened(image, mask), lab, distance)
     # The outline of a pale garment was found by hardly any contrast, so it is ragged.
-    mask = soften(mask, 3.0) > 0.5 if pale else _without_windows(mask, distance)
+    mask = soften(mask, 5.0) > 0.53 if pale else _without_windows(mask, lab, distance)
     mask = largest_component(mask)
     return Cutout(mask, symmetry(mask))
 
@@ -281,14 +300,17 @@ def _thin_edge(cloth: Image, mask: Mask, alpha: Plane) -> Plane:
     return result
 
 
-def cloth_of(picture: Image, mask: Mask, long_side: int) -> Cloth:
-    """The garment at drawing resolution, its edge softened and its colours bled outwards."""
+def cloth_of(picture: Image, mask: Mask, long_side: int, plain: bool = True) -> Cloth:
+    """The garment at drawing resolution, its edge softened and its colours bled outwards.
+
+    Only before a `plain` background do colours tell the edge more finely than the mask does.
+    """
     scale = min(long_side, max(picture.shape[:2])) / max(mask.shape)
     size = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
     image = resize_image(picture, size)
     alpha = resize_plane(mask.astype(np.float32), size)
     alpha = np.clip((blur(alpha, 0.8 * scale) - 0.5) * 2.2, 0, 1)  # the steep ramp pulls the edge in by a pixel
-    alpha = _thin_edge(image, alpha > 0.5, alpha)
+    alpha = _thin_edge(image, alpha > 0.5, alpha) if plain else floats(alpha)
     solid = alpha > 0.95
     bled = np.clip(filled_in(image, solid), 0, 255).astype(np.uint8)
     colours = np.where(solid[..., None], image, bled)

@@ -21,6 +21,7 @@ from services.tryon.engines.local.drawing import DrawnGarment, Layer
 from services.tryon.engines.local.light import Light, edge_width, light_on, noise_of, plainness, tone_of
 from services.tryon.engines.local.warp import Fitting
 
+_FOLD_WIDTH, _FOLD_DEPTH = 0.02, 0.16  # in body units, and as the logarithm of the shade's factor
 _HALF = 2  # light is made at half the size: it has no finer detail
 
 
@@ -92,20 +93,19 @@ def _tube_shade(canvas: Canvas, sleeve: Layer, light: Light) -> Plane:
 
 
 @dataclass(frozen=True)
-class _Fold:
+class Fold:
     """A valley in the cloth from a point where it is pulled, in the work frame."""
 
     start: Vector
     middle: Vector
     end: Vector
-    wide: float  # body units
-    depth: float
+    strength: float  # 0..1
 
 
 def _folds(canvas: Canvas, fitting: Fitting, chance: np.random.Generator) -> Plane:
     """Folds where cloth pulls or hangs: from the armpits to the chest, at the waist, and up from a loose hem."""
     measure = canvas.body.skeleton.unit
-    folds: list[_Fold] = []
+    folds: list[Fold] = []
     for index, plan in enumerate(fitting.plans):
         inwards = np.array([1.0 if index == 0 else -1.0, 0.0])
         down = np.array([0.0, 1.0])
@@ -115,7 +115,7 @@ def _folds(canvas: Canvas, fitting: Fitting, chance: np.random.Generator) -> Pla
             reach = chance.uniform(0.22, 0.42) * measure
             start = plan.armpit + inwards * 0.02 * measure
             bend = down * chance.uniform(0.0, 0.05) * measure
-            folds.append(_Fold(start, start + along * reach * 0.5 + bend, start + along * reach, 0.02, 0.16))
+            folds.append(Fold(start, start + along * reach * 0.5 + bend, start + along * reach, 1.0))
         waist = canvas.body.skeleton.neck[1] + 0.68 * canvas.body.skeleton.torso
         for _ in range(3):
             row = float(waist + chance.uniform(-0.16, 0.16) * measure)
@@ -123,25 +123,25 @@ def _folds(canvas: Canvas, fitting: Fitting, chance: np.random.Generator) -> Pla
                 continue
             start = np.array([fitting.edge(index, row), row]) + inwards * 0.02 * measure
             along = inwards * chance.uniform(0.22, 0.4) * measure + down * chance.uniform(0.02, 0.12) * measure
-            folds.append(_Fold(start, start + along * 0.5 + down * 0.02 * measure, start + along, 0.022, 0.13))
-    return floats(sum((_drawn_fold(canvas, fold) for fold in folds), start=_hem_waves(canvas, fitting, chance)))
+            folds.append(Fold(start, start + along * 0.5 + down * 0.02 * measure, start + along, 0.8))
+    return floats(drawn_folds(canvas, folds) + _hem_waves(canvas, fitting, chance))
 
 
-def _drawn_fold(canvas: Canvas, fold: _Fold) -> Plane:
-    """A fold as shade on its lower side and light on its upper one, fading towards its end."""
+def drawn_folds(canvas: Canvas, folds: list[Fold]) -> Plane:
+    """Folds as shade on their lower side and light on their upper one, fading towards their ends."""
     size = (max(1, canvas.size[0] // _HALF), max(1, canvas.size[1] // _HALF))
     drawn = np.zeros((size[1], size[0]), np.uint8)
     marks = np.linspace(0, 1, 13)[:, None]
-    line = fold.start * (1 - marks) ** 2 + 2 * fold.middle * marks * (1 - marks) + fold.end * marks**2
-    places = np.round(np.stack([canvas.place(point) for point in line]) / _HALF * 16).astype(np.int32)
-    wide = fold.wide * canvas.unit / _HALF
-    for number in range(len(places) - 1):
-        strength = round(255 * (1 - (number / (len(places) - 1)) ** 1.5))
-        cv2.line(drawn, places[number], places[number + 1], strength, max(1, round(wide)), cv2.LINE_AA, 4)
-    core = blur(floats(drawn / 255), 0.8 * wide)
+    wide = _FOLD_WIDTH * canvas.unit / _HALF
+    for fold in folds:
+        line = fold.start * (1 - marks) ** 2 + 2 * fold.middle * marks * (1 - marks) + fold.end * marks**2
+        places = np.round(np.stack([canvas.place(point) for point in line]) / _HALF * 16).astype(np.int32)
+        for number in range(len(places) - 1):
+            strength = round(255 * fold.strength * (1 - (number / (len(places) - 1)) ** 1.5))
+            cv2.line(drawn, places[number], places[number + 1], strength, max(1, round(wide)), cv2.LINE_AA, 4)
+    core = blur(floats(drawn * np.float32(_FOLD_DEPTH / 255)), 0.8 * wide)
     shift = max(1, round(0.8 * wide))
-    relief = fold.depth * (0.6 * np.roll(core, -shift, axis=0) - np.roll(core, shift, axis=0))
-    return resize_plane(floats(relief), canvas.size)
+    return resize_plane(floats(0.6 * np.roll(core, -shift, axis=0) - np.roll(core, shift, axis=0)), canvas.size)
 
 
 def _hem_waves(canvas: Canvas, fitting: Fitting, chance: np.random.Generator) -> Plane:
@@ -167,27 +167,45 @@ class Finish:
     softness: float  # pixels of blur
     grain: float  # standard deviation
 
-    def __call__(self, colours: Colours, light: Plane, grain: Plane) -> Colours:
-        """The cloth in the given light."""
-        lit = colours * self.gain.astype(np.float32)
+    def __call__(self, layer: Layer, light: Plane, grain: Plane) -> Colours:
+        """The cloth of a layer in the given light; black where the layer is not."""
+        box = _box_of(layer.alpha)
+        lit = layer.colours[box].astype(np.float32)
+        lit *= self.gain.astype(np.float32)
         dark = 1 - lit * np.float32(1 / 255)
-        lit += self.lift * dark * dark
+        dark *= dark
+        lit += np.float32(self.lift) * dark
+        lit *= light[box][..., None]
         # Black cloth throws back little but sheen, which is where it faces the lamp.
-        lit = lit * light[..., None] + (26 * np.clip(light - 0.9, -0.05, 0.3))[..., None] * dark**4
-        lit = cv2.GaussianBlur(lit, (0, 0), self.softness) if self.softness > 0.3 else lit
-        return floats(np.clip(lit + (self.grain * grain)[..., None], 0, 255))
+        dark *= dark
+        lit += dark * floats(26 * np.clip(light[box] - 0.9, -0.05, 0.3))[..., None]
+        if self.softness > 0.3:
+            lit = cv2.GaussianBlur(lit, (0, 0), self.softness).astype(np.float32, copy=False)
+        if self.grain > 0.2:
+            lit += floats(self.grain * grain[box])[..., None]
+        result = np.zeros(layer.colours.shape, np.float32)
+        np.clip(lit, 0, 255, out=result[box])
+        return result
+
+
+def _box_of(alpha: Plane) -> tuple[slice, slice]:
+    """The rows and columns in which something is."""
+    seen = alpha > 0
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    if len(rows) == 0:
+        return slice(0, 1), slice(0, 1)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def finish_of(canvas: Canvas, drawn: DrawnGarment) -> Finish:
     """How the cloth has to be changed to be of the photo."""
-    cloth = floats(drawn.torso.colours)
     inside = erode(drawn.torso.alpha > 0.9, 3)
     tone = tone_of(canvas)
     if inside.sum() < 200:
         return Finish(0.0, np.ones(3), 0.0, 0.0)
     lightness = floats(cv2.cvtColor(drawn.torso.colours, cv2.COLOR_BGR2GRAY))
     photo = floats(cv2.cvtColor(canvas.image, cv2.COLOR_BGR2GRAY))
-    own_black = float(np.percentile(cloth[inside][::7].min(axis=1), 5))
+    own_black = float(np.percentile(drawn.torso.colours[inside][::7].min(axis=1), 5))
     skin = erode(canvas.mattes.skin > 0.8, 2)
     person = erode(canvas.mattes.person > 0.9, 3)
     wider = edge_width(photo, person) ** 2 - edge_width(lightness, inside) ** 2
@@ -214,5 +232,5 @@ def cast_below(seen: Plane, canvas: Canvas) -> Plane:
         soft = blur(seen, max(0.8, reach * canvas.unit))
         shift = max(1, round(down * canvas.unit))
         moved = np.concatenate([np.repeat(soft[:1], shift, axis=0), soft[:-shift]])
-        result = np.maximum(result, strength * np.clip(moved - seen, 0, 1) * 1.6)
-    return floats(np.clip(result, 0, 0.5) * (1 - seen))
+        result = np.maximum(result, 1.6 * strength * moved)
+    return floats(np.clip(result, 0, 0.5))

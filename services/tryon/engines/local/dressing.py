@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.tryon.engines.local.arrays import Image, Mask, mix, soften
+from services.tryon.engines.local.arrays import Image, Mask, floats, mix, soften
 from services.tryon.engines.local.body import Body
 from services.tryon.engines.local.canvas import Canvas, canvas_over
 from services.tryon.engines.local.check import Verdict, judge
@@ -72,7 +72,7 @@ def put_on_lower(wearer: Wearer, garment: LowerGarment, seed: int, progress: Pro
     progress("taking the old garment off", 0.76)
     repaired = take_off_lower(canvas, lower, cover_of(layers), fitting.ends, seed)
     progress("putting the garment on", 0.85)
-    composed = compose_lower(canvas, lower, fitting, layers, repaired)
+    composed = compose_lower(canvas, lower, fitting, layers, repaired, seed)
     result = wearer.with_canvas(canvas, composed)
     progress("checking the result", 0.92)
     models, pose = wearer.models, wearer.pose
@@ -98,7 +98,11 @@ def put_on_one_piece(wearer: Wearer, piece: OnePiece, seed: int, progress: Progr
     drawn = draw_garment(canvas, piece.garment, fitting)
     progress("taking the old garment off", 0.74)
     below = take_off_lower(canvas, lower, drawn.cover, ends, seed)
-    bare = replace(canvas.mattes, bottom=np.zeros_like(canvas.mattes.bottom))
+    none = np.zeros_like(canvas.mattes.bottom)
+    gone = soften(below.background & below.old, 1.0)
+    seen = np.maximum(canvas.mattes.person * (1 - gone), below.skin)
+    skin = canvas.mattes.skin * (1 - soften(below.old, 0.6))  # specks of a pattern were taken for it
+    bare = replace(canvas.mattes, bottom=none, person=floats(seen), skin=floats(skin))
     bared = replace(canvas, image=np.clip(below.colours, 0, 255).astype(np.uint8), mattes=bare)
     progress("taking the old garment off", 0.80)
     above = take_off(bared, drawn.cover, fitting, seed)

@@ -1,6 +1,7 @@
 """A garment picture, understood: what is the garment, how it is cut, and its cloth."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import cv2
@@ -19,6 +20,8 @@ from services.tryon.engines.local.arrays import (
     lab_of,
     largest_component,
     opened,
+    size_of,
+    soften,
 )
 from services.tryon.engines.local.body import Body, body_of
 from services.tryon.engines.local.cutout import Cloth, cloth_of
@@ -29,7 +32,7 @@ from services.tryon.engines.local.parse import Person
 from services.tryon.engines.local.pose import LEFT_SHOULDER, RIGHT_SHOULDER, Pose, find_pose
 from services.tryon.engines.local.refuse import unlike_a_garment
 from services.tryon.engines.local.regions import Label
-from services.tryon.engines.local.shapes import polygon, run_at
+from services.tryon.engines.local.shapes import capsule, polygon, run_at
 
 _PERSON_SCORE = 0.7  # below it the detector takes flat garments for people
 
@@ -66,7 +69,30 @@ def flat_garment(image: Image, mask: Mask, landmarks: GarmentLandmarks, picture:
     """A garment that lies or hangs, once its mask and landmarks are known. Raises InputProblem."""
     if landmarks.error > _WORST_OUTLINE:
         raise unlike_a_garment()
+    mask = _without_gaps(image, mask, landmarks)
     return Garment(image, mask, landmarks, cloth_of(picture, mask, long_side), None)
+
+
+def _without_gaps(image: Image, mask: Mask, landmarks: GarmentLandmarks) -> Mask:
+    """Without the background that a long sleeve hanging beside the torso leaves between both, up to the armpit."""
+    lab = lab_of(image)
+    distance = np.linalg.norm(lab - np.median(lab[~mask], axis=0), axis=2)
+    usual = float(np.median(distance[mask]))
+    if usual < 40:
+        return mask
+    gaps = np.zeros(mask.shape, np.bool_)
+    for side in landmarks.sides:
+        if side.sleeve is None or side.sleeve.outer_length < 1.5 * side.sleeve.armhole:
+            continue
+        found = np.zeros(mask.shape, np.bool_)
+        for start, end in pairwise(side.sleeve.inner):
+            near, wide = (capsule(size_of(image), start, end, k * landmarks.chest_half_width) for k in (0.05, 0.16))
+            found |= (near & (distance < 0.4 * usual)) | (wide & (distance < 0.15 * usual))
+        numbers, stats = components(found & mask)
+        large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.0003 * mask.sum())[1:]
+        if len(large) <= 3:  # gaps are few, the stripes of a pattern many
+            gaps |= np.isin(numbers, large)
+    return largest_component(mask & ~dilate(gaps, 1.5)) if gaps.any() else mask
 
 
 def flat_jacket(
@@ -80,8 +106,9 @@ def worn_garment(person: Person, picture: Image, long_side: int) -> Garment:
     """The upper garment that somebody wears, or all that is labelled so."""
     body = body_of(person)
     mask = fill_holes(largest_component(opened(closed(person.is_label(Label.TOP), 5), 6)))
-    mask = _without_gaps(mask, person.image)
+    mask = _without_patches(mask, person.image)
     mask = _with_even_hem(_with_level_hem(mask, person, body), person, body)
+    mask = largest_component(soften(mask, 0.018 * body.skeleton.unit) > 0.5)  # seams and hems are even lines
     left, right = (_worn_side(mask, body, index) for index in (0, 1))
     for side in (left, right):
         if side.sleeve is None:
@@ -108,7 +135,7 @@ def _turned(person: Person) -> float:
     return float(np.sign(further) * 0.6 * np.sqrt(1 - cosine**2))
 
 
-def _without_gaps(mask: Mask, image: Image) -> Mask:
+def _without_patches(mask: Mask, image: Image) -> Mask:
     """A mask without the smooth patches of the background's colour that arm and side enclose."""
     lab = lab_of(image)
     border = np.concatenate([lab[0], lab[: len(lab) // 2, 0], lab[: len(lab) // 2, -1]])

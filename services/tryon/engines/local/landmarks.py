@@ -1,6 +1,6 @@
 """A garment's landmarks: collar, shoulder, armpit, hem and cuffs, from its outline or from the body that wears it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -107,6 +107,25 @@ def _to_top_edge(mask: Mask, point: Vector) -> Vector:
     return np.array([point[0], float(column.argmax())])
 
 
+def _standing_collar(mask: Mask, axis: float, shoulders: float) -> tuple[Vector, Vector] | None:
+    """The upper corners of a collar that stands up around the neck: a column above the shoulders. None without one."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    top, height = int(rows[0]), len(rows)
+    ends = []
+    for row in range(top, top + height // 6):
+        columns = np.flatnonzero(mask[row])
+        ends.append((float(columns[0]), float(columns[-1])))
+    widths = np.array([right - left for left, right in ends])
+    column = float(widths[int(0.025 * height) : int(0.035 * height) + 1].mean())
+    wider = np.flatnonzero(widths > 1.35 * column)
+    base = int(wider[0]) if len(wider) else 0
+    if not (base > 0.22 * column and column < 0.6 * shoulders and ends[base // 2][0] < axis < ends[base // 2][1]):
+        return None
+    left, right = ends[int(0.35 * base)]
+    row = top + int(0.35 * base)
+    return np.array([left, float(row)]), np.array([right, float(row)])
+
+
 def _hem_corner(mask: Mask, axis: float, sign: int, guess: Vector, height: float) -> Vector:
     """The outermost low point of the torso near the guess."""
     best, corner = -np.inf, guess
@@ -158,6 +177,9 @@ def garment_landmarks(image: Image, mask: Mask) -> GarmentLandmarks:
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     contour = max(outlines, key=cv2.contourArea)[:, 0].astype(np.float64)
     left, right = (_side(mask, contour, axis, outline, sign) for sign in (-1, 1))
+    collar = _standing_collar(mask, axis, float(right.shoulder[0] - left.shoulder[0])) if left.sleeve else None
+    if collar is not None:
+        left, right = replace(left, collar=collar[0]), replace(right, collar=collar[1])
     armpits = (left.armpit[1] + right.armpit[1]) / 2
     neckline = find_neckline(image, mask, left.collar, right.collar, float(armpits))
     landmarks = GarmentLandmarks(axis, (left, right), neckline, outline.error)

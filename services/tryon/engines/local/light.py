@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import Mask, Plane, Vector, blur, erode, floats
@@ -11,6 +12,7 @@ from services.tryon.engines.local.canvas import Canvas
 _FORM = 40.0  # lightness between a surface that faces the light and one at right angles to it
 _LEAST_PIXELS = 200
 _PROBES = (0.6, 1.6)  # pixels of blur
+_DIFFERENCE = 0.5  # the variance that taking slopes from pixels adds
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,14 @@ class Light:
     side: float
 
     def on(self, form: Form) -> Plane:
-        """Lightness to add to a rounded form, about 0 in the middle of it (Lambert's law)."""
+        """Lightness to add to a rounded form, about 0 on average (Lambert's law)."""
         lamp = np.array([self.side, -0.35, 0.85])
         lamp /= np.linalg.norm(lamp)
         across = np.clip(form.across, -0.98, 0.98)
         facing = np.sqrt(1 - across**2)
         lit = across * float(form.outward @ lamp[:2]) + facing * lamp[2]
         edge = np.clip((np.abs(across) - 0.8) / 0.2, 0, 1) ** 2
-        return floats(_FORM * np.clip(lit - lamp[2], -0.65, 0.25) - 5 * edge)
+        return floats(_FORM * np.clip(lit - lamp[2], -0.65, 0.25) - 5 * edge + 5)
 
 
 def light_on(canvas: Canvas) -> Light:
@@ -35,7 +37,7 @@ def light_on(canvas: Canvas) -> Light:
     face = erode(canvas.mattes.face, 3 * canvas.scale) & (canvas.mattes.skin > 0.5) & canvas.skin_coloured
     worn = erode(canvas.mattes.top > 0.9, 3 * canvas.scale)
     sides = [_tilt(canvas, face), _tilt(canvas, worn) * plainness(canvas, worn)]
-    return Light(float(np.clip(1.3 * sides[0] + 1.3 * sides[1], -0.6, 0.6)))
+    return Light(float(np.clip(0.8 * sides[0] + sides[1], -0.6, 0.6)))
 
 
 def _tilt(canvas: Canvas, where: Mask) -> float:
@@ -90,12 +92,12 @@ def edge_width(lightness: Plane, where: Mask) -> float:
     slopes = []
     for sigma in _PROBES:
         soft = blur(lightness, sigma)
-        across, down = np.gradient(soft)
-        slopes.append(float(np.percentile(np.hypot(across, down)[where], 99.5)))
+        across, down = (cv2.Scharr(soft, cv2.CV_32F, *axis, scale=1 / 32) for axis in ((1, 0), (0, 1)))
+        slopes.append(float(np.percentile(cv2.magnitude(across, down)[where], 99.5)))
     ratio = slopes[0] / max(1e-3, slopes[1])
     if slopes[0] < 6 or ratio < 1.02:
         return 0.0 if slopes[0] < 6 else 3.0
-    squares = (_PROBES[1] ** 2 - (_PROBES[0] * ratio) ** 2) / (ratio**2 - 1)
+    squares = (_PROBES[1] ** 2 - (_PROBES[0] * ratio) ** 2) / (ratio**2 - 1) - _DIFFERENCE
     return float(np.sqrt(np.clip(squares, 0, 9)))
 
 
@@ -109,12 +111,13 @@ class Tone:
 
 def tone_of(canvas: Canvas) -> Tone:
     """The darkest of the person, and the white of a white old garment; else of the brightest there is."""
-    person = canvas.mattes.person > 0.9
-    if person.sum() < _LEAST_PIXELS:
+    coarse = (slice(None, None, 3), slice(None, None, 3))
+    person = canvas.mattes.person[coarse] > 0.9
+    if person.sum() < _LEAST_PIXELS / 9:
         return Tone(12.0, np.ones(3))
-    brightness = canvas.image.max(axis=2)
+    brightness = canvas.image[coarse].max(axis=2)
     black = float(np.clip(0.85 * np.percentile(brightness[person], 1), 14, 30))
-    level = float(np.clip(np.percentile(brightness[::3, ::3], 99) / 250, 0.86, 1.0))
+    level = float(np.clip(np.percentile(brightness, 99) / 250, 0.86, 1.0))
     worn = erode(canvas.mattes.top > 0.9, 3 * canvas.scale)
     white = np.ones(3)
     if worn.sum() > _LEAST_PIXELS:

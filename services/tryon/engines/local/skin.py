@@ -48,8 +48,9 @@ def skin_field(canvas: Canvas, seen: Mask, zone: Mask) -> Colours:
     least = np.float32(1e-5)  # the usual colour matters only where no skin is to be seen at all
     mean = (total + least * usual.astype(np.float32)) / (known + least)[..., None]
     field = push_pull(mean, np.minimum(known + least, 1))
-    lit = max(float(usual[0]), 0.96 * float(canvas.skin.colour[0]))  # a neck is in the chin's shade, a chest is not
-    field[..., 0] += 0.5 * (lit - field[..., 0])
+    # A neck is in the chin's shade and an arm's edge turned away: what the old garment hid is mostly better lit.
+    lit = max(float(np.percentile(lab[..., 0][seen], 65)) if seen.any() else 0.0, 0.96 * float(canvas.skin.colour[0]))
+    field[..., 0] += 0.5 * np.maximum(lit - field[..., 0], 0)
     smooth = cv2.GaussianBlur(field, (0, 0), 1.5)
     return cv2.resize(smooth, canvas.size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
@@ -65,7 +66,7 @@ def painted_skin(
         shade += (light.on(arm) - shade) * arm.cover
     field = _shaded(field, shade)
     field += _seam(canvas, field, seen, zone)
-    field += _blotches(canvas, noise)
+    field += blotches(canvas, noise)
     return cv2.cvtColor(np.clip(field, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR).astype(np.float32)
 
 
@@ -127,7 +128,7 @@ def _seam(canvas: Canvas, field: Colours, seen: Mask, zone: Mask) -> Colours:
     return cv2.resize(added, canvas.size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
-def _blotches(canvas: Canvas, noise: np.random.Generator) -> Colours:
+def blotches(canvas: Canvas, noise: np.random.Generator) -> Colours:
     """Skin is not of one colour: faint wide variations in Lab, and the photo's own grain."""
     planes = []
     for strength, reach in ((1.3, 0.03), (0.7, 0.045), (0.6, 0.045)):

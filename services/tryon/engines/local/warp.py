@@ -108,8 +108,10 @@ def fit(garment: Garment, body: Body) -> Fitting:
     top = float(tops[0][0][1] + tops[1][0][1]) / 2
     hem, own_hem = torso.hem_rows(top)
     edges = [torso.edge(index, torso.armpit_row(index, tops[index][1]), hem) for index in (0, 1)]
+    for index in (0, 1):
+        torso.armhole(index, tops[index][1], edges[index][0])
     torso.hem(edges)
-    torso.spine(top, hem)
+    torso.spine(top, float(edges[0][0][1] + edges[1][0][1]) / 2, hem)
     sleeves: dict[int, SleevePlan] = {}
     glue: list[tuple[int, int]] = []
     for part, (sign, _) in enumerate(pieces):
