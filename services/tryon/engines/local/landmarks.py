@@ -181,7 +181,7 @@ def garment_landmarks(image: Image, mask: Mask) -> GarmentLandmarks:
     if collar is not None:
         left, right = replace(left, collar=collar[0]), replace(right, collar=collar[1])
     armpits = (left.armpit[1] + right.armpit[1]) / 2
-    neckline = find_neckline(image, mask, left.collar, right.collar, float(armpits))
+    neckline = find_neckline(image, mask, left.collar, right.collar, float(armpits), collar is not None)
     landmarks = GarmentLandmarks(axis, (left, right), neckline, outline.error)
     if landmarks.slenderness > 2.6:
         raise NotATop("onePieces")
