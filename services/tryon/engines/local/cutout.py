@@ -258,7 +258,7 @@ def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:
     colourful = float(np.median(np.hypot(*(lab[mask][:, 1:] - background[1:]).T))) > _COLOURFUL
     steepest = 2 * _STEEPEST_SHADE if colourful else _STEEPEST_SHADE  # little of its own cloth is as grey as a shadow
     shade &= mask & (slope < steepest) & (np.abs(soft[..., 1:] - background[1:]).max(axis=2) < 4)
-    if contrast > 40:
+    if contrast > 150:  # dark or of a strong colour: what is nearly as light as the background is none of it
         shade |= faint & ~erode(mask, 12)
     numbers, _ = components((shade & rim) | outside)
     touching = np.unique(numbers[outside & ~erode(outside, 1)])
