@@ -82,13 +82,17 @@ def _without_gaps(image: Image, mask: Mask, landmarks: GarmentLandmarks) -> Mask
         return mask
     gaps = np.zeros(mask.shape, np.bool_)
     for side in landmarks.sides:
-        if side.sleeve is not None and side.sleeve.outer_length > 1.5 * side.sleeve.armhole:
-            for start, end in pairwise(side.sleeve.inner):
-                near, wide = (capsule(size_of(image), start, end, k * landmarks.chest_half_width) for k in (0.05, 0.16))
-                gaps |= (near & (distance < 0.4 * usual)) | (wide & (distance < 0.15 * usual))
-    numbers, stats = components(gaps & mask)
-    large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.0003 * mask.sum())[1:]
-    return largest_component(mask & ~dilate(np.isin(numbers, large), 1.5)) if len(large) else mask
+        if side.sleeve is None or side.sleeve.outer_length < 1.5 * side.sleeve.armhole:
+            continue
+        found = np.zeros(mask.shape, np.bool_)
+        for start, end in pairwise(side.sleeve.inner):
+            near, wide = (capsule(size_of(image), start, end, k * landmarks.chest_half_width) for k in (0.05, 0.16))
+            found |= (near & (distance < 0.4 * usual)) | (wide & (distance < 0.15 * usual))
+        numbers, stats = components(found & mask)
+        large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.0003 * mask.sum())[1:]
+        if len(large) <= 3:  # gaps are few, the stripes of a pattern many
+            gaps |= np.isin(numbers, large)
+    return largest_component(mask & ~dilate(gaps, 1.5)) if gaps.any() else mask
 
 
 def flat_jacket(
