@@ -138,11 +138,14 @@ def _turned(person: Person) -> float:
 def _without_patches(mask: Mask, image: Image) -> Mask:
     """A mask without the smooth patches of the background's colour that arm and side enclose."""
     lab = lab_of(image)
-    border = np.concatenate([lab[0], lab[: len(lab) // 2, 0], lab[: len(lab) // 2, -1]])
-    alike = (np.abs(lab - np.median(border, axis=0)) < [16, 6, 6]).all(axis=2)
-    lightness = np.ascontiguousarray(lab[..., 0])
-    smooth = blur(np.abs(lightness - blur(lightness, 1.5)), 1.5) < 3
-    gaps = opened(mask & alike & smooth, 3.5)
+    background = np.median(np.concatenate([lab[0], lab[: len(lab) // 2, 0], lab[: len(lab) // 2, -1]]), axis=0)
+    distance = np.abs(lab - background)
+    if mask.any() and np.percentile(distance[mask].max(axis=1), 20) > 80:  # nothing of the garment is like it
+        gaps = mask & (distance < [60, 14, 14]).all(axis=2)
+    else:
+        lightness = np.ascontiguousarray(lab[..., 0])
+        smooth = blur(np.abs(lightness - blur(lightness, 1.5)), 1.5) < 3
+        gaps = opened(mask & (distance < [16, 6, 6]).all(axis=2) & smooth, 3.5)
     patches, stats = components(gaps)
     outside = dilate(~fill_holes(mask), 4)
     beside = {int(number) for number in np.unique(patches[outside])}
