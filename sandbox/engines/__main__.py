@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from .app import create_app
-from .config import Config, environment_defaults
+from .config import WEBHOOK_SECRET, Config, environment_defaults
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
             port=int(given.port),
             public_url=given.public_url,
             api_key=given.api_key,
+            webhook_secret=given.webhook_secret,
             painter=given.painter,
             model_dir=Path(given.model_dir),
             allow_remote=given.allow_remote,
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     option("port", "4243", "port to listen on")
     option("public-url", None, "base of the addresses it gives out")
     option("api-key", "sandbox", "the key that is accepted")
+    option("webhook-secret", WEBHOOK_SECRET, "what Replicate's webhooks are signed with")
     option("painter", "local", "local (real pictures, by Drape's own engine) or instant")
     option("model-dir", ".cache/models", "where that engine's models are")
     parser.add_argument(

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+WEBHOOK_SECRET = "whsec_c2FuZGJveA=="  # noqa: S105 - of nobody's account
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -20,6 +22,8 @@ class Config:
     """Base of the addresses it gives out; the bound address when absent."""
     api_key: str = "sandbox"
     """The one key that FASHN's, fal's and Replicate's API accept."""
+    webhook_secret: str = WEBHOOK_SECRET
+    """What Replicate's webhooks are signed with."""
     painter: str = "instant"
     """`local` makes real pictures with Drape's own engine; `instant` pastes the garment on."""
     model_dir: Path = Path(".cache/models")

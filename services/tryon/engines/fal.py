@@ -14,7 +14,7 @@ from services.tryon.engines.fashn import model_inputs, no_pose, unreadable
 from services.tryon.engines.http import Answer, ProviderHttp
 from services.tryon.engines.pace import Pace
 from services.tryon.engines.pictures import Upload
-from services.tryon.engines.queued import QUEUED, WORKING, Look, QueuedEngine
+from services.tryon.engines.queued import QUEUED, WORKING, Hears, Look, QueuedEngine
 
 MODEL = "/fal-ai/fashn/tryon/v1.6"
 _KEPT_SECONDS = 3600
@@ -41,9 +41,10 @@ class Fal(QueuedEngine):
         moderation: str = "permissive",
         platform: ProviderHttp | None = None,
         admin_key: str = "",
+        hears: Hears | None = None,
     ) -> None:
         """With an admin key for the platform's API, results are deleted once they are here."""
-        super().__init__(http, pace)
+        super().__init__(http, pace, hears)
         self._headers = {"Authorization": f"Key {api_key}"}
         self._moderation = moderation
         self._platform = platform
@@ -53,7 +54,8 @@ class Fal(QueuedEngine):
         """Queues a request; its run is the links that the queue gives, to be used as they are."""
         kept = {"X-Fal-Object-Lifecycle-Preference": json.dumps({"expiration_duration_seconds": _KEPT_SECONDS})}
         inputs = model_inputs(person, garment, options, self._moderation)
-        answer = await self.http.json("POST", MODEL, self._headers | kept, inputs)
+        told = f"?fal_webhook={quote(self.webhook_url, safe='')}" if self.webhook_url else ""
+        answer = await self.http.json("POST", MODEL + told, self._headers | kept, inputs)
         if not answer.ok:
             raise _failure(answer)
         links = {name: answer.data.get(name) for name in _LINKS}
@@ -81,6 +83,10 @@ class Fal(QueuedEngine):
     async def cancel(self, run: str) -> None:
         """PUT cancel_url."""
         await self.http.json("PUT", _link(run, "cancel_url"), self._headers)
+
+    def public_id(self, run: str) -> str:
+        """The request's id."""
+        return _link(run, "request_id")
 
     async def forget(self, run: str) -> None:
         """DELETE /v1/models/requests/{id}/payloads: pictures in and out."""

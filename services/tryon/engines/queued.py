@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress, Result, Task, TryAgain
 from services.tryon.engines.http import ProviderHttp
+from services.tryon.engines.news import News
 from services.tryon.engines.pace import Pace, Patience, persist
 from services.tryon.engines.pictures import Upload, result_of, upload_of
 
@@ -30,8 +31,18 @@ class Look:
         return bool(self.picture) or self.error is not None
 
 
+@dataclass(frozen=True)
+class Hears:
+    """Where an engine's provider may tell that a run has ended, and who brings it to where it is waited for."""
+
+    url: str
+    news: News
+
+
 QUEUED = Look("preparing", 0.1)
 WORKING = Look("generating", 0.4)
+_SELDOM = 5
+"""How many times the usual pause there is between looks at a run of whose end the provider will tell."""
 
 
 class QueuedEngine(ABC):
@@ -43,9 +54,12 @@ class QueuedEngine(ABC):
     cancels = True
     """Whether the provider lets a run be canceled."""
 
-    def __init__(self, http: ProviderHttp, pace: Pace | None = None) -> None:
+    def __init__(self, http: ProviderHttp, pace: Pace | None = None, hears: Hears | None = None) -> None:
         self.http = http
         self._pace = pace or Pace()
+        self._news = hears.news if hears else News()
+        self.webhook_url = hears.url if hears else ""
+        """Where the provider is to say that a run has ended; empty: it is asked often instead."""
 
     @abstractmethod
     async def begin(self, person: Upload, garment: Upload, options: Options) -> str:
@@ -58,6 +72,10 @@ class QueuedEngine(ABC):
     @abstractmethod
     async def cancel(self, run: str) -> None:
         """Tells the provider that the run is not wanted any more. Raises EngineFailed."""
+
+    def public_id(self, run: str) -> str:
+        """What the provider itself calls the run."""
+        return run
 
     async def forget(self, run: str) -> None:  # noqa: B027 - not abstract: few providers can
         """Deletes the run's result at the provider, now that it is here. Raises EngineFailed."""
@@ -126,13 +144,17 @@ class QueuedEngine(ABC):
         return end
 
     async def _watch(self, run: str, progress: Progress, deadline: float) -> Look:
-        while True:
-            # A run is paid for: it is asked for as long as there is time.
-            look = await persist(lambda: self.look(run), self._patience(deadline))
-            if look.over:
-                return look
-            await progress(look.stage, look.done)
-            await self._pace.clock.sleep(self._pace.poll)
+        seldom = self._pace.poll * _SELDOM if self.webhook_url else self._pace.poll
+        with self._news.of(self.name, self.public_id(run)) as ended:
+            while True:
+                told = ended.is_set()
+                ended.clear()
+                # A run is paid for: it is asked for as long as there is time.
+                look = await persist(lambda: self.look(run), self._patience(deadline))
+                if look.over:
+                    return look
+                await progress(look.stage, look.done)
+                await self._pace.clock.wait(ended, self._pace.poll if told else seldom)
 
     async def _abandon(self, run: Awaitable[str]) -> None:
         with contextlib.suppress(EngineFailed, InputProblem, TimeoutError):

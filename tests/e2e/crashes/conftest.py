@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.engines.config import WEBHOOK_SECRET
 from sandbox.stack import ROOT, Stack, free_ports
 from services.kit import embedded
 from tests.e2e import pictures
@@ -20,9 +21,10 @@ from tests.e2e.polling import until
 
 EACH_SECOND = "* * * * * *"
 SELDOM = "0 0 29 2 *"
+PROVIDERS = ("FASHN", "FAL", "REPLICATE")
 WORKER_SETTINGS = {
     "ENGINES": "fashn",
-    "FASHN_API_KEY": "sandbox",
+    **{f"{name}_API_KEY": "sandbox" for name in PROVIDERS},
     "FASHN_DAILY_BUDGET": "100000",
     "FASHN_POLL_SECONDS": "0.02",
     "SWEEP_SCHEDULE": SELDOM,
@@ -37,7 +39,7 @@ class World:
     stack: Stack
     nursery: Nursery
     provider: httpx.Client
-    """The stand-in for FASHN."""
+    """The stand-in for FASHN and the others."""
     browsers: ExitStack = field(default_factory=ExitStack)
 
     def patron(self) -> "Patron":
@@ -102,7 +104,7 @@ class Patron:
 
 @contextmanager
 def provider(port: int, log: Path) -> Iterator[httpx.Client]:
-    """The stand-in for FASHN, whose pictures are there at once."""
+    """The stand-in for the providers, whose pictures are there at once."""
     command = [sys.executable, "-m", "sandbox.engines", "--port", str(port), "--painter", "instant"]
     with log.open("wb") as output, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         process = subprocess.Popen(
@@ -132,8 +134,10 @@ def world(make_data_dir: Callable[[], Path]) -> Iterator[World]:
     extra = {
         "auth": {"BCRYPT_COST": "4", "THROTTLE": "off"},
         "gateway": {"RATE_LIMIT": "off"},
-        "tryon": {"ENGINES": "fashn", "PRE_CHECK": "false", "GENERATE_TIMEOUT_SECONDS": "1"},
-        "worker": WORKER_SETTINGS | {"FASHN_API_BASE": f"http://127.0.0.1:{at}"},
+        "tryon": {"ENGINES": "fashn", "PRE_CHECK": "false", "GENERATE_TIMEOUT_SECONDS": "1"}
+        | {"PROVIDER_WEBHOOK_URL": f"http://127.0.0.1:{ports['gateway']}", "REPLICATE_WEBHOOK_SECRET": WEBHOOK_SECRET}
+        | {"FAL_WEBHOOK_KEYS_URL": f"http://127.0.0.1:{at}/.well-known/jwks.json"},
+        "worker": WORKER_SETTINGS | {f"{name}_API_BASE": f"http://127.0.0.1:{at}" for name in PROVIDERS},
     }
     stack = Stack(data_dir, ports, extra=extra)
     with provider(at, data_dir / "provider.log") as client:

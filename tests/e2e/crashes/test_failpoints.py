@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -14,8 +15,11 @@ from drape.auth.v1 import user_data_pb2, user_data_pb2_grpc
 from drape.billing.v1 import ledger_pb2, ledger_pb2_grpc
 from drape.tryon.v1 import tryon_pb2 as pb
 from drape.tryon.v1 import tryon_pb2_grpc
+from google.api.httpbody_pb2 import HttpBody
 
 from sandbox import secrets
+from sandbox.engines.config import WEBHOOK_SECRET
+from sandbox.engines.webhooks import Signing
 from services.kit.identity import ServiceTokens
 from services.kit.ids import new_id
 from tests.e2e.audit import Audit
@@ -237,6 +241,14 @@ def is_forgotten(world: World, patron: Patron, address: str) -> Check:
     return world.until_idle
 
 
+def is_told(world: World, patron: Patron, address: str) -> Check:
+    """A provider says that a run has ended. It asks again when nobody answers."""
+    headers = Signing(WEBHOOK_SECRET).replicate(b'{"id": "run"}', str(int(time.time())), forged=False)
+    body = HttpBody(content_type="application/json", data=b'{"id": "run"}')
+    call(address, patron, lambda api, _: api.ReceiveReplicateWebhook(iter([body]), metadata=tuple(headers.items())))
+    return lambda: again(world, patron)
+
+
 async def forget(world: World, patron: Patron, address: str) -> None:
     """Asks a replica to forget the user, as auth does."""
     token = bearer(tokens(world, "auth").sign("tryon", patron.user_id))
@@ -255,6 +267,7 @@ OF_THE_SERVICE: dict[str, Callable[[World, Patron, str], Check]] = {
     **dict.fromkeys(("generation.cancel", "release.delete", "release.give_back", "release.end"), cancels),
     "generation.give_back": goes_meanwhile,
     "jobs.forget_user": is_forgotten,
+    "webhooks.tell": is_told,
 }
 
 
@@ -291,7 +304,7 @@ def bearer(token: str) -> tuple[tuple[str, str], ...]:
 
 
 Metadata = tuple[tuple[str, str], ...]
-Request = Callable[[tryon_pb2_grpc.TryonServiceStub, Metadata], "grpc.aio.UnaryUnaryCall[Any, Any]"]
+Request = Callable[[tryon_pb2_grpc.TryonServiceStub, Metadata], Awaitable[Any]]
 
 
 def call(address: str, patron: Patron, request: Request) -> None:
