@@ -122,9 +122,11 @@ class Jobs:
         async with step, self._database.statement() as connection:
             return (await connection.execute(_changing(job_id, where, values))).first()
 
-    async def forget(self, job_id: str) -> None:
+    async def forget(self, job: JobRow) -> None:
         """Deletes a job that was never begun, so that its idempotency key can be used again."""
-        await self._delete(_FORGET, col(Job.id) == job_id, col(Job.state) == "created")
+        # With a key there may be a second request, which has set its credit aside meanwhile and died over it.
+        shared = job.idempotency_key != job.id
+        await self._delete(_FORGET, col(Job.id) == job.id, col(Job.state) == "created", clear_up=shared)
 
     async def forget_user(self, user_id: str) -> None:
         """Deletes all jobs of a user; workers that are at one, and whoever waits for one, find it gone."""

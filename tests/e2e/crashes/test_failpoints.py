@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Any
 
 import grpc
+import psutil
 import pytest
 from drape.auth.v1 import user_data_pb2, user_data_pb2_grpc
 from drape.billing.v1 import ledger_pb2, ledger_pb2_grpc
@@ -284,6 +285,30 @@ def test_a_service_that_is_killed_there_is_followed_by_another(world: World, ste
     check = OF_THE_SERVICE[step](world, patron, address)
     assert victim.ended(60) == -signal.SIGKILL
     check()
+
+
+def test_a_credit_that_is_set_aside_for_a_refused_request_by_a_second_one_that_is_killed_comes_back(
+    world: World,
+) -> None:
+    patron = world.patron()
+    asyncio.run(hold(world, patron.user_id, other := new_id(), 5))
+    ask_for_one = lambda api, me: api.CreateJob(pb.CreateJobRequest(spec=spec(patron)), metadata=me)  # noqa: E731
+    refused, address = world.service("jobs.forget.before:stop", PRE_CHECK="false")
+    asking = Thread(target=call, args=(address, patron, ask_for_one))
+    asking.start()
+    stopped = psutil.STATUS_STOPPED
+    until("it is about to forget the job", lambda: psutil.Process(refused.pid).status() == stopped, 60)
+    asyncio.run(give_back(world, patron.user_id, other))
+    killed, address = world.service("generation.hold.after", PRE_CHECK="false")
+    call(address, patron, ask_for_one)
+    assert killed.ended(60) == -signal.SIGKILL
+    mine = "SELECT state FROM holds WHERE user_id = $1 AND state = 'open'"
+    assert rows(world.stack, "billing", mine, patron.user_id) == [("open",)]
+    refused.signal(signal.SIGCONT)
+    asking.join()
+    refused.kill()
+    until("it is given back", lambda: not rows(world.stack, "billing", mine, patron.user_id))
+    again(world, patron)
 
 
 def again(world: World, patron: Patron, state: str = "succeeded") -> None:
