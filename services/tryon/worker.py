@@ -14,6 +14,7 @@ from services.tryon.engines.build import build_chain, limits_of
 from services.tryon.engines.chain import EngineChain
 from services.tryon.engines.news import News
 from services.tryon.jobs import Jobs
+from services.tryon.leftovers import FORGET_TASK, Leftovers
 from services.tryon.line import WORK_TASK
 from services.tryon.metrics import QueueGauges
 from services.tryon.peers import Billing, Media
@@ -44,7 +45,8 @@ async def assemble(
     engines = build(db)
     jobs = Jobs(db, config.running_per_user)
     keep = timedelta(days=config.keep_jobs_days)
-    saga = Saga(db, jobs, media, billing, engines, config.max_attempts, keep)
+    hold = timedelta(seconds=config.hold_seconds)
+    saga = Saga(db, jobs, media, billing, engines, config.max_attempts, keep, hold)
     runner = tasks.TaskRunner(url, concurrency=at_once)
 
     async def work(payload: tasks.Payload) -> None:
@@ -52,6 +54,7 @@ async def assemble(
         await saga.run(payload["job_id"], payload["user_id"])
 
     runner.task(WORK_TASK, work)
+    runner.task(FORGET_TASK, Leftovers(db, engines).forget)
     runner.every(config.sweep_schedule, "sweep_jobs", saga.sweep)
     runner.every(config.prune_schedule, "prune_jobs", saga.prune)
 

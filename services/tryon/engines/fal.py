@@ -19,6 +19,8 @@ from services.tryon.engines.queued import QUEUED, WORKING, Hears, Look, QueuedEn
 MODEL = "/fal-ai/fashn/tryon/v1.6"
 _KEPT_SECONDS = 3600
 """Results are fetched at once, but a worker that is restarted needs them a while longer."""
+_UNSTORED = {"X-Fal-Store-IO": "0"}
+"""Without it the pictures that go in, and what came of them, are in the account's history for 30 days."""
 _LINKS = ("request_id", "status_url", "response_url", "cancel_url")
 _TOLD = (400, 422, 500, 504)
 """Statuses with which a run's own failure is told, if it has a type."""
@@ -43,16 +45,19 @@ class Fal(QueuedEngine):
         admin_key: str = "",
         hears: Hears | None = None,
     ) -> None:
-        """With an admin key for the platform's API, results are deleted once they are here."""
+        """With an admin key for the platform's API, all of a run is deleted; else little is kept of it."""
         super().__init__(http, pace, hears)
         self._headers = {"Authorization": f"Key {api_key}"}
         self._moderation = moderation
         self._platform = platform
         self._admin = {"Authorization": f"Key {admin_key}"}
+        self.forgets = platform is not None
 
     async def begin(self, person: Upload, garment: Upload, options: Options) -> str:
         """Queues a request; its run is the links that the queue gives, to be used as they are."""
         kept = {"X-Fal-Object-Lifecycle-Preference": json.dumps({"expiration_duration_seconds": _KEPT_SECONDS})}
+        # Deleting finds a run's files by what is stored of it.
+        kept |= {} if self.forgets else _UNSTORED
         inputs = model_inputs(person, garment, options, self._moderation)
         told = f"?fal_webhook={quote(self.webhook_url, safe='')}" if self.webhook_url else ""
         answer = await self.http.json("POST", MODEL + told, self._headers | kept, inputs)
@@ -93,8 +98,11 @@ class Fal(QueuedEngine):
         if self._platform:
             path = f"/v1/models/requests/{quote(_link(run, 'request_id'), safe='')}/payloads"
             answer = await self._platform.json("DELETE", path, self._admin)
-            if not answer.ok:
+            if not answer.ok and answer.status != 404:
                 raise answer.refusal()
+            files = answer.data.get("cdn_delete_results")
+            if any(isinstance(file, dict) and file.get("exception") for file in (files or ())):
+                raise EngineFailed("a file was not deleted")
 
     async def close(self) -> None:
         """Closes the connections."""

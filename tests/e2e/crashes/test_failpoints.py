@@ -1,8 +1,10 @@
 """Whatever is killed at whichever of the failpoints, another process brings the job to its one right end."""
 
 import asyncio
+import json
 import signal
 import time
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -21,8 +23,12 @@ from google.api.httpbody_pb2 import HttpBody
 from sandbox import secrets
 from sandbox.engines.config import WEBHOOK_SECRET
 from sandbox.engines.webhooks import Signing
+from services.kit.database import Database
 from services.kit.identity import ServiceTokens
 from services.kit.ids import new_id
+from services.tryon import leftovers
+from services.tryon.engines.base import ProviderRun
+from tests.e2e import pictures
 from tests.e2e.audit import Audit
 from tests.e2e.crashes.conftest import EACH_SECOND, Patron, World
 from tests.e2e.faults import rows
@@ -121,6 +127,38 @@ def a_job_that_was_left_behind(world: World) -> Check:
     return lambda: ended(world, patron, "succeeded")
 
 
+def what_is_left_of_a_run(world: World) -> Check:
+    """fal keeps what went into a run and what came of it."""
+    return left_at_fal(world, [])
+
+
+def what_cannot_be_deleted_at_once(world: World) -> Check:
+    """The same, and fal does not delete it the first time."""
+    return left_at_fal(world, [{"step": "delete", "kind": "error", "count": 1}])
+
+
+def left_at_fal(world: World, faults: list[dict[str, Any]]) -> Check:
+    """A run that has ended, to be deleted now."""
+    picture = f"data:image/jpeg;base64,{b64encode(pictures.noise()).decode()}"
+    inputs = {"model_image": picture, "garment_image": picture}
+    begun = world.provider.post("/fal-ai/fashn/tryon/v1.6", json=inputs, headers={"authorization": "Key sandbox"})
+    run = begun.raise_for_status().json()
+    world.provider.put("/_sandbox/knobs", json={"faults": faults}).raise_for_status()
+
+    async def enqueue() -> None:
+        database = Database(world.stack.environment("tryon")["DATABASE_URL"])
+        async with database.transaction() as connection:
+            await leftovers.enqueue(connection, ProviderRun("fal", json.dumps(run)), timedelta(0))
+        await database.close()
+
+    def deleted() -> bool:
+        shown = world.provider.get("/_sandbox/runs").json()["runs"]
+        return any(one["id"] == run["request_id"] and one["deleted"] for one in shown)
+
+    asyncio.run(enqueue())
+    return lambda: until("it is deleted", deleted)
+
+
 def an_old_job(world: World) -> Check:
     """It was finished three months ago."""
     patron = world.patron()
@@ -141,9 +179,12 @@ OF_WORKERS: dict[str, Callable[[World], Check]] = {
             "saga.stored",
             "saga.capture",
             "saga.succeeded",
+            "saga.forget",
         ),
         a_job,
     ),
+    "leftovers.forget": what_is_left_of_a_run,
+    "leftovers.later": what_cannot_be_deleted_at_once,
     "saga.progress": a_job_that_takes_a_while,
     **dict.fromkeys(("saga.fail", "release.delete", "release.give_back", "release.end"), a_refused_job),
     **dict.fromkeys(("saga.clear_up", "saga.give_back"), a_job_whose_user_is_gone),
