@@ -21,6 +21,8 @@ from services.tryon.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
+_ANSWER_SECONDS = 2
+
 
 async def compose(config: Settings, url: str) -> server.Service:
     """Puts the API's side together."""
@@ -47,6 +49,11 @@ async def compose(config: Settings, url: str) -> server.Service:
 
     keys = ProviderHttp(config.fal_webhook_keys_url, https_only=config.environment == "production")
 
+    async def answer_in_time(stop: asyncio.Event) -> None:
+        """Answers those who still wait for a picture just before they would be cut off: their jobs go on."""
+        await stop.wait()
+        asyncio.get_running_loop().call_later(max(0, config.drain_seconds - _ANSWER_SECONDS), jobs.hurry)
+
     async def close() -> None:
         if warming:
             warming.cancel()
@@ -69,6 +76,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         users=client.user_tokens(auth, tokens, config.token_issuer),
         tokens=tokens,
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],
+        background=(answer_in_time,),
         alongside=(jobs.listen,),
         ready=db.ready,
         close=close,

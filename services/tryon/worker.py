@@ -83,6 +83,7 @@ async def assemble(
         tokens=tokens,
         register=lambda _: (),
         background=(runner.run, QueueGauges(jobs.queue_state).run),
+        hand_back=runner.hand_back,
         alongside=(jobs.listen, hear),
         ready=db.ready,
         close=close,
