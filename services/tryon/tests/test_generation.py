@@ -274,3 +274,18 @@ async def test_a_request_that_comes_too_late_for_a_job_that_was_refused_begins_o
     late.open.set()
     assert (await asking).state == "succeeded"
     assert live.billing.of(user) == ["released", "captured"]
+
+
+async def test_who_still_waits_when_the_process_ends_is_answered_with_the_job_as_it_is(shop: Shop, user: str) -> None:
+    patient = Shop(shop.database, wait_seconds=3600)
+    asking = asyncio.create_task(patient.generation.generate(user, patient.request(user)))
+
+    async def begun() -> bool:
+        return bool((await patient.jobs.page(user, 10, ""))[0])
+
+    await eventually(begun, "the job")
+    patient.api_jobs.hurry()
+    job = await asyncio.wait_for(asking, 20)
+    assert (job.state, patient.billing.of(user)) == ("held", ["open"])
+    seen = [row.id async for row in patient.api_jobs.changes(user, job.id, 3600)]
+    assert seen == [job.id], "who watches is told once more, and comes back to another process"
