@@ -3,6 +3,7 @@
 What is lost on the way, comes twice or comes too late changes nothing: runs are looked at now and then all the same.
 """
 
+import asyncio
 import json
 import logging
 import re
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 CHANNEL = "run_ended"
 MAX_BYTES = 8 * 1024 * 1024
 """Replicate's hold the photos that were sent to it."""
+_AT_ONCE = 8
+"""So many are in memory at most."""
 
 _RUN = re.compile(r"[\w.:-]{1,200}", re.ASCII)
 _TELL_WORKERS = text("SELECT pg_notify(:channel, :run)")
@@ -36,22 +39,29 @@ class Webhooks:
         """`senders` are those that are listened to, by their engine's name."""
         self._database = database
         self._senders = senders
+        # Strangers may send as much as providers, before it shows that they are strangers.
+        self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def receive(self, engine: str, headers: Headers, body: AsyncIterator[bytes]) -> None:
         """Tells whoever waits for the run that it is about. Raises WebhookRefused, Unavailable."""
         sender = self._senders.get(engine)
         if sender is None or not sender.is_fresh(headers):
             raise _refused()
-        raw = await _whole(body)
-        try:
-            if not await sender.is_signed(headers, raw):
-                raise _refused()
-        except TryAgain as error:
-            log.warning("a webhook cannot be verified", extra={"engine": engine, "error": str(error)})
-            raise Unavailable("The service is not available right now. Please try again later.") from error
+        async with self._room:
+            run = await _verified(sender, headers, await _whole(body))
         async with _TELL, self._database.statement() as connection:
-            what = {"channel": CHANNEL, "run": News.about(engine, _run_of(sender, raw))}
-            await connection.execute(_TELL_WORKERS, what)
+            await connection.execute(_TELL_WORKERS, {"channel": CHANNEL, "run": News.about(engine, run)})
+
+
+async def _verified(sender: Sender, headers: Headers, raw: bytes) -> str:
+    """The id of the run that the provider says has ended. Raises WebhookRefused, Unavailable."""
+    try:
+        if not await sender.is_signed(headers, raw):
+            raise _refused()
+    except TryAgain as error:
+        log.warning("a webhook cannot be verified", extra={"error": str(error)})
+        raise Unavailable("The service is not available right now. Please try again later.") from error
+    return _run_of(sender, raw)
 
 
 def _run_of(sender: Sender, raw: bytes) -> str:
