@@ -66,7 +66,9 @@ def day(make_data_dir: Callable[[], Path]) -> Iterator[Day]:
         stack = Stack(data_dir, _with_two_workers(), extra=extra)
         with provider(at, data_dir / "provider.log", KEYS["engine key"]) as engines:
             # So our own engine makes the first picture, and theirs the others.
-            engines.put("/_sandbox/knobs", json={"outcome": "PipelineError", "outcome_count": 1}).raise_for_status()
+            engines.put(
+                "/_sandbox/knobs", json={"outcome": "InputValidationError", "outcome_count": 1}
+            ).raise_for_status()
             try:
                 stack.start(timeout_seconds=120)
                 found = _spend(stack, collector)

@@ -65,8 +65,8 @@ CLOUDS = [
     ("billing", "POST /v1/checkout/sessions"),
     ("media", "PUT /{}/{}"),
     ("media", "GET /{}/{}"),
-    ("media", "GET /v1_1/demo/image/download"),
-    ("media", "POST /v1_1/demo/image/destroy"),
+    ("media", "GET /v1_1/sandbox/image/download"),
+    ("media", "POST /v1_1/sandbox/image/destroy"),
     ("tryon-worker", "POST /v1/run"),
     ("tryon-worker", "GET /v1/status/{}"),
 ]
