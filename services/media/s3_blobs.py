@@ -66,7 +66,7 @@ class S3Blobs:
 
         def upload() -> Answer:
             file.seek(0)
-            return self._client.put_object(Bucket=self._bucket, Key=location, Body=file)
+            return dict(self._client.put_object(Bucket=self._bucket, Key=location, Body=file))
 
         await self._called("PUT", upload, CANNOT_STORE)
         return ""
@@ -75,7 +75,7 @@ class S3Blobs:
         """Gets the object."""
 
         def download() -> Answer:
-            answer = self._client.get_object(Bucket=self._bucket, Key=location)
+            answer = dict(self._client.get_object(Bucket=self._bucket, Key=location))
             return answer | {"Body": answer["Body"].read()}
 
         return bytes((await self._called("GET", download, CANNOT_READ))["Body"])

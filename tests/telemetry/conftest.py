@@ -153,8 +153,8 @@ def _send_directly(user: Browser, known: dict[str, str]) -> None:
     sent = httpx.post(allowed["url"], data=allowed["fields"], files={"file": ("a", pictures.person())}, timeout=60)
     assert sent.status_code == 200, sent.text
     known["upload's signature"] = allowed["fields"]["signature"]
-    state = lambda: user.get(f"/api/images/direct/{allowed['id']}").json()["state"]  # noqa: E731
-    until("the picture is stored", lambda: state() == "stored", 60)
+    place = f"/api/images/direct/{allowed['id']}"
+    until("the picture is stored", lambda: user.get(place).json()["state"] == "stored", 60)
 
 
 def _read_gateway(stack: Stack, found: Day) -> None:
