@@ -54,6 +54,17 @@ def test_the_vault_has_what_the_services_need() -> None:
         assert listed <= known_settings()
 
 
+def test_what_pods_ask_for_is_at_least_what_was_measured() -> None:
+    table = TEXT.split("## Sizing")[1]
+    (names,) = re.findall(r"^\| \| (gateway .*) \|$", table, re.M)
+    (cells,) = re.findall(r"^\| memory after all that, MiB \| (.*) \|$", table, re.M)
+    measured = dict(zip(names.split(" | "), map(int, cells.split(" | ")), strict=True))
+    for name in (*SETTINGS, "gateway"):
+        text = (ROOT / "deploy" / "k8s" / "base" / f"{name}.yaml").read_text()
+        asked, unit = re.findall(r"requests: \{cpu: \S+, memory: (\d+)(Mi|Gi)\}", text)[-1]
+        assert int(asked) * {"Mi": 1, "Gi": 1024}[unit] >= measured[name], name
+
+
 def test_every_image_of_the_local_cluster_is_loaded_into_it() -> None:
     local = ROOT / "deploy" / "k8s"
     files = [*local.glob("base/*.yaml"), *local.glob("overlays/local/*.yaml")]
