@@ -284,8 +284,8 @@ def test_what_is_under_way_has_time_to_end(overlay: Overlay) -> None:
     for name, kind in SETTINGS.items():
         container, spec = overlay.container(name), overlay.pods[name]["spec"]
         own = float(overlay.variables(container).get("DRAIN_SECONDS") or kind.model_fields["drain_seconds"].default)
-        # First requests, then background work, each for as long.
-        needed = container["lifecycle"]["preStop"]["sleep"]["seconds"] + 2 * own
+        # First requests, then background work, each for as long; then telemetry's last words.
+        needed = container["lifecycle"]["preStop"]["sleep"]["seconds"] + 2 * own + 5
         assert spec["terminationGracePeriodSeconds"] > needed, name
     # A request that waits for its picture is let end, and so is what a worker is at.
     waits = TryonSettings.model_fields["generate_timeout_seconds"].default
@@ -387,6 +387,16 @@ def test_every_service_has_a_database_and_an_owner_of_its_own(production: Overla
     assert owners == {service: service for service in SERVICES}
     roles = {item["name"]: item["passwordSecret"]["name"] for item in cluster["managed"]["roles"]}
     assert roles | {first["owner"]: first["secret"]["name"]} == {name: f"{name}-database" for name in SERVICES}
+
+
+def test_no_service_enters_the_database_of_another(production: Overlay) -> None:
+    allow, deny = (line.split() for line in production.one("Cluster", "postgres")["spec"]["postgresql"]["pg_hba"])
+    assert allow == ["hostssl", "sameuser", ",".join(SERVICES), "all", "scram-sha-256"]
+    assert deny == ["host", "all", ",".join(SERVICES), "all", "reject"]
+    for item in production.of("ExternalSecret"):
+        if url := item["spec"]["target"].get("template", {}).get("data", {}).get("DATABASE_URL"):
+            user, database = re.findall(r"//(\w+):.*/(\w+)\?sslmode=require$", url)[0]
+            assert user == database
 
 
 def test_there_are_connections_for_every_pod_there_may_be(production: Overlay) -> None:
