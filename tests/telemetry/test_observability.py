@@ -127,6 +127,19 @@ def test_a_dashboard_is_whole(path: Path) -> None:
     assert {panel["datasource"]["uid"] for panel in _panels(board) if panel["type"] != "row"} == {"${datasource}"}
 
 
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_what_is_red_at_the_top_of_a_dashboard_is_what_its_alert_is_about(path: Path) -> None:
+    limits = {rule["alert"]: float(re.findall(r"[<>] ([\d.]+)", rule["expr"])[0]) for rule in _alerts()}
+    stats = [panel for panel in _panels(json.loads(path.read_text())) if panel["type"] == "stat"]
+    assert stats
+    for panel in stats:
+        steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        assert {"red", "green"} == {step["color"] for step in steps}
+        for alert in re.findall(r"alert (\w+)", panel["description"]):
+            # More than none is one.
+            assert steps[1]["value"] in (limits[alert], limits[alert] + 1), panel["title"]
+
+
 def test_the_dashboards_are_of_different_names() -> None:
     boards = [json.loads(path.read_text()) for path in DASHBOARDS]
     assert len(boards) > 1
