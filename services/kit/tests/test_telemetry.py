@@ -1,5 +1,9 @@
 """What is told of requests to others: the host and a template of the path, never what is signed or names somebody."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from services.kit.telemetry import template
@@ -27,3 +31,22 @@ SIGNATURE = "s--Abc_def-GhiJklMnoPqrStuVwxYz012345--"
 )  # fmt: skip
 def test_a_paths_template_keeps_words_and_versions_alone(url: str, told: str) -> None:
     assert template(url) == told
+
+
+# In a process of its own: this one may have the SDK for other tests.
+_WITHOUT_ENDPOINT = """
+import sys
+from services.kit import database, server, telemetry, tracing
+telemetry.start_exporting("anything")
+with telemetry.request("GET", "https://example.com/") as answered, telemetry.span("name") as span:
+    answered(200)
+    assert not span.is_recording()
+assert not telemetry.exporting()
+assert not [name for name in sys.modules if name.startswith("opentelemetry.sdk")], "what is off takes no memory"
+"""
+
+
+def test_without_an_endpoint_nothing_is_told_and_no_sdk_is_loaded() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    subprocess.run([sys.executable, "-c", _WITHOUT_ENDPOINT], check=True, env=environment)
