@@ -280,6 +280,34 @@ def test_the_gateways_settings_are_those_it_reads(overlay: Overlay) -> None:
         assert DEFAULTS[f"{service.upper()}_PORT"] == str(overlay.ports(service)["grpc"])
 
 
+def _limited(descriptors: list[Object], before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for item in descriptors:
+        path = (*before, item["key"] + (f"={item['value']}" if "value" in item else ""))
+        if "rate_limit" in item:
+            yield path
+        yield from _limited(item.get("descriptors", []), path)
+
+
+def _asked(action: Object) -> str:
+    key = action.get("generic_key")
+    return f"{key['descriptor_key']}={key['descriptor_value']}" if key else "remote_address"
+
+
+def test_the_limits_of_all_gateways_are_of_what_they_ask_about(production: Overlay) -> None:
+    (source,) = [volume["configMap"]["name"] for volume in production.pods["ratelimit"]["spec"]["volumes"][:1]]
+    limits = yaml.safe_load(production.one("ConfigMap", source)["data"]["limits.yaml"])
+    found = re.findall(r"rate_limits: (\[.*\])$", TEMPLATE.read_text(), re.M)
+    asked = {tuple(map(_asked, limit["actions"])) for item in found for limit in yaml.safe_load(item)}
+    assert set(_limited(limits["descriptors"])) == asked
+    assert len(asked) == 2
+    assert limits["domain"] == "drape", "as the gateway's filter says"
+    given = production.variables(production.container("gateway"))
+    assert (given["RATELIMIT_HOST"], given["RATELIMIT_PORT"]) == (
+        "ratelimit",
+        str(production.ports("ratelimit")["grpc"]),
+    )
+
+
 def test_what_is_under_way_has_time_to_end(overlay: Overlay) -> None:
     for name, kind in SETTINGS.items():
         container, spec = overlay.container(name), overlay.pods[name]["spec"]
