@@ -41,7 +41,7 @@ def confined(bound: Mapping[str, Path], *command: str) -> list[str]:
 
 
 @cache
-def why_not(python: Path, home: Path) -> str:
+def why_not(python: Path) -> str:
     """Why processes cannot be confined here; empty when they can."""
     if os.geteuid() != 0 or not all(map(shutil.which, ("unshare", "setpriv", "mount"))):
         return "only root may take a process's rights to write"
@@ -49,7 +49,7 @@ def why_not(python: Path, home: Path) -> str:
         "import os, grpc; assert os.getuid() == 10001; open('/mnt/tmp/a', 'w')\n"
         "try: open('/a', 'w')\nexcept OSError: print('confined')"
     )
-    bound = {"app": python.parent.parent, "home": home}
+    bound = {"app": python.parent.parent, "home": python.parent}
     done = subprocess.run(
         confined(bound, "/mnt/app/bin/python", "-c", try_it), capture_output=True, text=True, check=False
     )
