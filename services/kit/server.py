@@ -20,7 +20,7 @@ from services.kit import database, failpoints, settings, tasks, telemetry
 from services.kit.client import MAX_MESSAGE_BYTES
 from services.kit.identity import ServiceTokens, UserTokens
 from services.kit.rpc import OPEN_SERVICES, Access, RpcInterceptor
-from services.kit.settings import ServiceSettings
+from services.kit.settings import DatabaseSettings, ServiceSettings
 from services.kit.tls import Tls
 from services.kit.tracing import ServerTracing
 
@@ -179,15 +179,40 @@ def main(
     folder: Path,
     process: str = "",
 ) -> None:
-    """Runs a service from its settings: migrates its database, then serves. `migrate` as argument only migrates.
+    """Runs a service from its settings: migrates its database, then serves.
 
-    `process` is what logs and telemetry call it where the service has several kinds of processes.
+    As arguments, `migrate` only migrates, once the database answers, and `wait-for-schema` waits until somebody has;
+    both need DATABASE_URL alone. `process` is what logs and telemetry call it where the service has several kinds of
+    processes.
     """
+    migrations = folder / "migrations"
+    if sys.argv[1:] in (["migrate"], ["wait-for-schema"]):
+        own = settings.load(DatabaseSettings)
+        telemetry.configure_logging(process or name, own.log_level)
+        uvloop.run(_prepare(name, own, migrations, migrate=sys.argv[1] == "migrate"))
+        return
     config = settings.load(kind)
     telemetry.configure_logging(process or name, config.log_level)
     telemetry.start_exporting(process or name)
     failpoints.choose(config.drape_failpoint)
-    uvloop.run(_main(name, config, compose, folder / "migrations"))
+    uvloop.run(_main(name, config, compose, migrations))
+
+
+async def _prepare(name: str, config: DatabaseSettings, migrations: Path, *, migrate: bool) -> None:
+    url = await asyncio.to_thread(database.database_url, config, name)
+    if not migrate:
+        await database.wait_for_schema(url, migrations)
+        return
+    while why := await database.why_unreachable(url):
+        log.warning("the database does not answer", extra={"why": why})
+        await asyncio.sleep(2)
+    await _migrate(url, migrations)
+    log.info("the database is migrated")
+
+
+async def _migrate(url: str, migrations: Path) -> None:
+    await database.migrate(url, migrations)
+    await tasks.install(url)
 
 
 async def _main(
@@ -196,7 +221,5 @@ async def _main(
     url = await asyncio.to_thread(database.database_url, config, name)
     if why := await database.why_unreachable(url):
         sys.exit(f"Cannot start, the database does not answer: {why}")
-    await database.migrate(url, migrations)
-    await tasks.install(url)
-    if sys.argv[1:] != ["migrate"]:
-        await serve(await compose(config, url))
+    await _migrate(url, migrations)
+    await serve(await compose(config, url))

@@ -1,8 +1,5 @@
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,13 +8,14 @@ import httpx
 import pytest
 
 from sandbox.engines.config import WEBHOOK_SECRET
-from sandbox.stack import ROOT, Stack, free_ports
+from sandbox.stack import Stack, free_ports
 from services.kit import embedded
 from tests.e2e import pictures
 from tests.e2e.browser import Browser, Json
 from tests.e2e.crashes.nursery import SERVICE, WORKER, Child, Nursery
 from tests.e2e.faults import paused, rows
 from tests.e2e.polling import until
+from tests.e2e.provider import provider
 
 EACH_SECOND = "* * * * * *"
 SELDOM = "0 0 29 2 *"
@@ -102,30 +100,6 @@ class Patron:
     def user_id(self) -> str:
         """Their id."""
         return self.browser.user_id
-
-
-@contextmanager
-def provider(port: int, log: Path) -> Iterator[httpx.Client]:
-    """The stand-in for the providers, whose pictures are there at once."""
-    command = [sys.executable, "-m", "sandbox.engines", "--port", str(port), "--painter", "instant"]
-    with log.open("wb") as output, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, stdout=output, stderr=output
-        )
-
-        def answers() -> bool:
-            try:
-                return client.get("/_sandbox/health").is_success
-            except httpx.HTTPError:
-                return False
-
-        try:
-            until("the stand-in answers", answers, 60)
-            client.put("/_sandbox/knobs", json={"limits": False}).raise_for_status()
-            yield client
-        finally:
-            process.terminate()
-            process.wait(20)
 
 
 @pytest.fixture(scope="session")
