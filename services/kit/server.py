@@ -26,6 +26,7 @@ from services.kit.tracing import ServerTracing
 
 log = logging.getLogger(__name__)
 
+_HAND_BACK_SECONDS = 3
 LIVENESS = "liveness"
 """What health checks ask for to learn whether the process is alive: it is, even while its database is away."""
 
@@ -46,6 +47,8 @@ class Service:
     """What runs beside the server until the event is set."""
     alongside: Iterable[Callable[[asyncio.Event], Awaitable[None]]] = ()
     """The same, but its event is set only when the calls and the work under way at the end are done: they need it."""
+    hand_back: Callable[[], Awaitable[None]] | None = None
+    """Gives work under way to others, when it does not end in time."""
     ready: Callable[[], Awaitable[None]] | None = None
     """Raises while the service cannot work, for its health check."""
     close: Callable[[], Awaitable[None]] | None = None
@@ -121,6 +124,7 @@ async def serve(service: Service) -> None:
         # Work that is cut here is picked up again by whoever runs next, as after kill -9; cancelling
         # it in order would mark it as done.
         log.warning("work still under way after the drain deadline")
+        await _hand_back(service)
         await _tell_the_rest()
         os._exit(1)
     done.set()
@@ -132,6 +136,15 @@ async def serve(service: Service) -> None:
     await _tell_the_rest()
     for task in failed:
         task.result()
+
+
+async def _hand_back(service: Service) -> None:
+    """Tells others of work that is cut, who would find out by themselves, but later."""
+    if service.hand_back:
+        try:
+            await asyncio.wait_for(service.hand_back(), _HAND_BACK_SECONDS)
+        except Exception:
+            log.exception("not handed back")
 
 
 async def _tell_the_rest() -> None:
