@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from services.kit import embedded, telemetry, tracing
 from services.kit.errors import Unavailable, UnstorableText
 from services.kit.settings import ServiceSettings
+from services.kit.statements import Direct, Statement
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +45,9 @@ class Database:
     def __init__(self, url: str, pool: int = 10, patience: float = 5) -> None:
         """`pool` connections at most, for each of which a request waits `patience` seconds at most."""
         self.url = url
+        self._name = make_url(url).database or ""
         self._engine: AsyncEngine = create_async_engine(
-            _DIALECT,
+            make_url(_DIALECT).set(database=self._name),
             async_creator=self._connect,
             pool_size=pool,
             max_overflow=0,
@@ -56,7 +58,7 @@ class Database:
         # Asks nothing over the wire: a connection that its server has ended knows it.
         event.listen(self._engine.sync_engine, "checkout", _check_open)
         if telemetry.exporting():
-            tracing.trace_statements(self._engine.sync_engine, make_url(url).database or "")
+            tracing.trace_statements(self._engine.sync_engine, self._name)
         # Reads of one statement need no BEGIN and ROLLBACK around them: two round trips less.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -82,6 +84,39 @@ class Database:
         """As `read`, for a write that is one statement: it commits by itself, in one round trip instead of three."""
         async with self.read() as connection:
             yield connection
+
+    async def run(self, statement: Statement, **values: Any) -> list[Any]:
+        """The rows of one statement that stands for itself. Raises UnstorableText, DatabaseAway."""
+        async with self._direct() as connection:
+            return await connection.run(statement, **values)
+
+    async def first(self, statement: Statement, **values: Any) -> Any:
+        """As `run`, the first row alone; None if there is none."""
+        async with self._direct() as connection:
+            return await connection.first(statement, **values)
+
+    @asynccontextmanager
+    async def direct(self) -> AsyncIterator[Direct]:
+        """As `transaction`, for statements that are compiled already. Raises UnstorableText, DatabaseAway."""
+        async with self._direct() as connection, connection.driver.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def _direct(self) -> AsyncIterator[Direct]:
+        with _translating():
+            lent = await self._engine.raw_connection()
+            driver: Any = lent.driver_connection
+            try:
+                yield Direct(driver, self._name)
+            except asyncpg.InterfaceError as error:
+                if driver.is_closed():
+                    raise _away(error) from error
+                raise
+            except asyncio.CancelledError:
+                lent.invalidate()  # the server may still be at what nobody waits for
+                raise
+            finally:
+                lent.close()
 
     async def _connect(self) -> asyncpg.Connection:
         try:
@@ -122,6 +157,15 @@ class Database:
             await connection.close(timeout=2)
 
 
+async def directly(connection: AsyncConnection) -> Direct:
+    """The connection of a transaction, for statements that are compiled already."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    if not driver.is_in_transaction():
+        # SQLAlchemy sends BEGIN with its first statement; ours go past it.
+        await connection.execute(text("SELECT 1"))
+    return Direct(driver, connection.engine.url.database or "")
+
+
 @contextmanager
 def _translating() -> Iterator[None]:
     try:
@@ -136,7 +180,9 @@ def _translating() -> Iterator[None]:
         if error.connection_invalidated or state.startswith(_AWAY):
             raise _away(error) from error
         raise
-    except asyncpg.PostgresError as error:  # the task queue speaks to the driver itself
+    except asyncpg.PostgresError as error:  # of the driver itself
+        if error.sqlstate in _UNSTORABLE:
+            raise UnstorableText("Text must not contain zero characters") from error
         if (error.sqlstate or "").startswith(_AWAY):
             raise _away(error) from error
         raise

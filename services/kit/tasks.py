@@ -22,11 +22,11 @@ from pgqueuer.errors import FailingListenerError, RetryRequested
 from pgqueuer.executors import EntrypointExecutor
 from pgqueuer.models import Context, Job, Schedule
 from pgqueuer.queries import Queries
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit import telemetry
-from services.kit.database import connect
+from services.kit.database import connect, directly
+from services.kit.statements import Direct
 
 log = logging.getLogger(__name__)
 
@@ -53,18 +53,19 @@ _oldest = telemetry.meter.create_gauge("drape.queue.oldest_age", "s", "How long 
 
 
 async def enqueue(
-    connection: AsyncConnection, name: str, payload: Payload, *, delay: timedelta | None = None, priority: int = 0
+    connection: AsyncConnection | Direct,
+    name: str,
+    payload: Payload,
+    *,
+    delay: timedelta | None = None,
+    priority: int = 0,
 ) -> None:
     """Adds a task to the transaction of `connection`: it exists if, and only if, the transaction commits.
 
     Of tasks that wait, the one with the highest priority is done first, of these the oldest.
     """
-    raw = (await connection.get_raw_connection()).driver_connection
-    assert raw is not None  # noqa: S101 - the connection is open
-    if not raw.is_in_transaction():
-        # SQLAlchemy sends BEGIN with its first statement; ours goes past it.
-        await connection.execute(text("SELECT 1"))
-    queries = Queries(AsyncpgDriver(raw))
+    direct = connection if isinstance(connection, Direct) else await directly(connection)
+    queries = Queries(AsyncpgDriver(direct.driver))
     with telemetry.span(f"send {name}", _about(name, "send"), SpanKind.PRODUCER):
         headers: dict[str, str] = {}
         propagate.inject(headers)

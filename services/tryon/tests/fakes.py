@@ -195,6 +195,14 @@ class RoadJobs(Jobs):
         async with self._road.step():
             return await super().change_now(step, job_id, where, **values)
 
+    async def take(self, step: Step, job_id: str) -> JobRow | None:
+        async with self._road.step():
+            return await super().take(step, job_id)
+
+    async def advance(self, step: Step, job: JobRow, **values: Any) -> JobRow | None:
+        async with self._road.step():
+            return await super().advance(step, job, **values)
+
 
 class FakeEngine:
     """Makes a picture at once, or does what a test says instead."""
