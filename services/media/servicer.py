@@ -36,6 +36,8 @@ PUBLIC = frozenset({f"{SERVICE}/DownloadImage", f"{SERVICE}/ReceiveCloudinaryNot
 INTERNAL = {STORE: frozenset({"tryon"})}
 UPLOAD_TYPES = ("user", "outfit")
 _CHUNK_BYTES = 64 * 1024
+_READ_AT_ONCE = 16 * 1024 * 1024
+"""Bytes of pictures in one message, unless a single one has more."""
 
 
 class Images:
@@ -195,13 +197,15 @@ class ImageStoreServicer(image_store_pb2_grpc.ImageStoreServiceServicer):
         rows = await self._gallery.find(caller(context).user_id, list(request.ids))
         return store.BatchGetImagesResponse(images=[self._images.message(row) for row in rows])
 
-    async def ReadImage(
+    async def ReadImages(
         self,
-        request: store.ReadImageRequest,
+        request: store.ReadImagesRequest,
         context: Context,
-    ) -> store.ReadImageResponse:
-        image, data = await self._gallery.read(caller(context).user_id, request.id)
-        return store.ReadImageResponse(data=data, content_type=image.content_type)
+    ) -> store.ReadImagesResponse:
+        found = await self._gallery.read_some(caller(context).user_id, list(request.ids), _READ_AT_ONCE)
+        return store.ReadImagesResponse(
+            images=[store.ImageBytes(id=image.id, data=data, content_type=image.content_type) for image, data in found]
+        )
 
     async def StoreGeneratedImage(
         self,

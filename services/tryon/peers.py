@@ -19,7 +19,7 @@ from services.tryon.errors import ImagesNotFound, InsufficientCredits
 # The id is the caller's, so each of these is safe to repeat.
 _MEDIA_METHODS = [
     f"drape.media.v1.ImageStoreService/{name}"
-    for name in ("BatchGetImages", "ReadImage", "StoreGeneratedImage", "DeleteGeneratedImage")
+    for name in ("BatchGetImages", "ReadImages", "StoreGeneratedImage", "DeleteGeneratedImage")
 ]
 _LEDGER_METHODS = [f"drape.billing.v1.LedgerService/{name}" for name in ("HoldCredits", "CaptureHold", "ReleaseHold")]
 
@@ -52,16 +52,20 @@ class Media:
         answer = await self._peer.call(self._stub.BatchGetImages, request, user_id)
         return {image.id: _stored(image) for image in answer.images}
 
-    async def read(self, user_id: str, image_id: str) -> bytes:
-        """The bytes of an image. Raises ImagesNotFound."""
+    async def read(self, user_id: str, *image_ids: str) -> list[bytes]:
+        """The bytes of images. Raises ImagesNotFound."""
+        found: dict[str, bytes] = {}
         try:
-            request = image_store_pb2.ReadImageRequest(id=image_id)
-            answer = await self._peer.call(self._stub.ReadImage, request, user_id)
+            # One answer has them all, unless they are very large.
+            while missing := dict.fromkeys(image_id for image_id in image_ids if image_id not in found):
+                request = image_store_pb2.ReadImagesRequest(ids=missing)
+                answer = await self._peer.call(self._stub.ReadImages, request, user_id)
+                found |= {image.id: image.data for image in answer.images}
         except PeerError as error:
             if error.code is NotFound.code:
                 raise ImagesNotFound("One or both images not found") from error
             raise
-        return answer.data
+        return [found[image_id] for image_id in image_ids]
 
     async def store(self, user_id: str, key: str, data: bytes, metadata: dict[str, Any]) -> StoredImage:
         """Stores a result; the same key again gives the first one."""

@@ -127,10 +127,7 @@ class Saga:
             return await self._fail(job, GenerationFailed.reason, GenerationFailed.SENTENCE)
         try:
             async with _READ:
-                person, garment = await asyncio.gather(
-                    self._media.read(job.user_id, job.person_image_id),
-                    self._media.read(job.user_id, job.outfit_image_id),
-                )
+                person, garment = await self._media.read(job.user_id, job.person_image_id, job.outfit_image_id)
             making = self._engines.generate(
                 person,
                 garment,

@@ -29,10 +29,21 @@ async def test_other_services_read_and_find_images_of_the_user_they_act_for(
         store.BatchGetImagesRequest(ids=[theirs.id, mine.id, "none"]), metadata=service
     )
     assert [image.id for image in found.images] == [mine.id]
-    read = await media.store.ReadImage(store.ReadImageRequest(id=mine.id), metadata=service)
-    assert (read.content_type, len(read.data)) == ("image/jpeg", mine.size)
-    refused = await refusal(media.store.ReadImage(store.ReadImageRequest(id=theirs.id), metadata=service))
-    assert refused == Refusal(StatusCode.NOT_FOUND, "IMAGE_NOT_FOUND", "Image not found")
+    read = await media.store.ReadImages(store.ReadImagesRequest(ids=[mine.id]), metadata=service)
+    assert [(image.id, image.content_type, len(image.data)) for image in read.images] == [
+        (mine.id, "image/jpeg", mine.size)
+    ]
+    for missing in ([theirs.id], [mine.id, theirs.id], [mine.id, "none"]):
+        refused = await refusal(media.store.ReadImages(store.ReadImagesRequest(ids=missing), metadata=service))
+        assert refused == Refusal(StatusCode.NOT_FOUND, "IMAGE_NOT_FOUND", "Image not found")
+
+
+async def test_images_are_read_together_in_the_order_asked_for(media: Media, user: str) -> None:
+    first, second = await media.upload(user), await media.upload(user, OTHER)
+    for ids in ([first.id, second.id], [second.id, first.id]):
+        request = store.ReadImagesRequest(ids=ids)
+        read = await media.store.ReadImages(request, metadata=media.as_service("tryon", user))
+        assert [image.id for image in read.images] == ids
 
 
 async def test_a_result_is_stored_once_under_its_key_and_deleted_by_it(media: Media, user: str) -> None:

@@ -94,12 +94,12 @@ class FakeMedia(Media):
         }
         return {image_id: image for image_id, image in (made | uploaded).items() if image_id in ids}
 
-    async def read(self, user_id: str, image_id: str) -> bytes:
+    async def read(self, user_id: str, *image_ids: str) -> list[bytes]:
         async with self._road.step():
-            owner, _, data = self.sources.get(image_id, ("", "", b""))
-        if owner != user_id:
+            found = [self.sources.get(image_id, ("", "", b"")) for image_id in image_ids]
+        if any(owner != user_id for owner, _, _ in found):
             raise ImagesNotFound("One or both images not found")
-        return data
+        return [data for _, _, data in found]
 
     async def store(self, user_id: str, key: str, data: bytes, metadata: dict[str, Any]) -> StoredImage:
         if self.before_store:
