@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import asyncpg
@@ -87,36 +88,19 @@ class Database:
 
     async def run(self, statement: Statement, **values: Any) -> list[Any]:
         """The rows of one statement that stands for itself. Raises UnstorableText, DatabaseAway."""
-        async with self._direct() as connection:
+        async with _Lent(self._engine, self._name) as connection:
             return await connection.run(statement, **values)
 
     async def first(self, statement: Statement, **values: Any) -> Any:
         """As `run`, the first row alone; None if there is none."""
-        async with self._direct() as connection:
+        async with _Lent(self._engine, self._name) as connection:
             return await connection.first(statement, **values)
 
     @asynccontextmanager
     async def direct(self) -> AsyncIterator[Direct]:
         """As `transaction`, for statements that are compiled already. Raises UnstorableText, DatabaseAway."""
-        async with self._direct() as connection, connection.driver.transaction():
+        async with _Lent(self._engine, self._name) as connection, connection.driver.transaction():
             yield connection
-
-    @asynccontextmanager
-    async def _direct(self) -> AsyncIterator[Direct]:
-        with _translating():
-            lent = await self._engine.raw_connection()
-            driver: Any = lent.driver_connection
-            try:
-                yield Direct(driver, self._name)
-            except asyncpg.InterfaceError as error:
-                if driver.is_closed():
-                    raise _away(error) from error
-                raise
-            except asyncio.CancelledError:
-                lent.invalidate()  # the server may still be at what nobody waits for
-                raise
-            finally:
-                lent.close()
 
     async def _connect(self) -> asyncpg.Connection:
         try:
@@ -155,6 +139,34 @@ class Database:
                 wait.cancel()
         finally:
             await connection.close(timeout=2)
+
+
+class _Lent:
+    """A connection of the pool, without what SQLAlchemy has around it."""
+
+    __slots__ = ("_engine", "_lent", "_name")
+
+    def __init__(self, engine: AsyncEngine, name: str) -> None:
+        self._engine = engine
+        self._name = name
+
+    async def __aenter__(self) -> Direct:
+        with _translating():
+            self._lent = await self._engine.raw_connection()
+        return Direct(self._lent.driver_connection, self._name)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        driver: Any = self._lent.driver_connection
+        if isinstance(error, asyncio.CancelledError):
+            self._lent.invalidate()  # the server may still be at what nobody waits for
+        self._lent.close()
+        if isinstance(error, asyncpg.InterfaceError) and driver.is_closed():
+            raise _away(error) from error
+        if error is not None:
+            with _translating():
+                raise error
 
 
 async def directly(connection: AsyncConnection) -> Direct:

@@ -145,19 +145,26 @@ def _next_files(walk: "os._walk_Iterator", root: Path) -> list[Listed] | None:  
 
 
 def _write(root: Path, path: Path, file: BinaryIO) -> None:
-    _make_folder(root, path.parent)
     partial = _partial(path)
     try:
-        file.seek(0)
-        with partial.open("wb") as target:
-            shutil.copyfileobj(file, target)
-            target.flush()
-            os.fsync(target.fileno())
+        try:
+            _copy(file, partial)
+        except FileNotFoundError:
+            _make_folder(root, path.parent)
+            _copy(file, partial)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _copy(file: BinaryIO, target_path: Path) -> None:
+    file.seek(0)
+    with target_path.open("wb") as target:
+        shutil.copyfileobj(file, target)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def _make_folder(root: Path, folder: Path) -> None:

@@ -1,7 +1,6 @@
 """The RPCs of the media service."""
 
-import asyncio
-import tempfile
+import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -213,9 +212,9 @@ class ImageStoreServicer(image_store_pb2_grpc.ImageStoreServiceServicer):
         context: Context,
     ) -> store.StoreGeneratedImageResponse:
         metadata = _metadata(request.metadata)
-        with tempfile.TemporaryFile() as file:
-            await asyncio.to_thread(file.write, request.data)
-            file.flush()
+        # In memory, where it is already: nothing waits for a disk, and its copy is gone with the last who has it open.
+        with os.fdopen(os.memfd_create("generated"), "w+b", buffering=0) as file:
+            file.write(request.data)
             image = await self._gallery.store_generated(caller(context).user_id, request.key, file, metadata)
         return store.StoreGeneratedImageResponse(image=self._images.message(image))
 

@@ -9,7 +9,6 @@ from services.tryon.engines.base import Result, Task
 from services.tryon.engines.chain import EngineChain
 from services.tryon.settings import WorkerSettings
 
-
 _COMMENT = b"\xff\xfe\x00\x22"
 """The head of a JPEG's comment of 32 characters."""
 
