@@ -2,7 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +17,8 @@ CANNOT_STORE = "Images cannot be stored right now. Please try again later."
 CANNOT_READ = "The image cannot be read right now. Please try again later."
 _LISTED_AT_ONCE = 1000
 _COPIED_AT_ONCE = 1024 * 1024
+_KEPT_SECONDS = 60.0
+_KEPT_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,11 @@ class Scaling(Protocol):
 class Stores:
     """Stores by name: new bytes go to one of them, older ones are found in the one that their row names."""
 
-    def __init__(self, by_name: Mapping[str, Blobs], current: str) -> None:
+    def __init__(self, by_name: Mapping[str, Blobs], current: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.by_name = by_name
         self.current = current
+        self._clock = clock
+        self._recent: OrderedDict[tuple[str, str], tuple[bytes, float]] = OrderedDict()
 
     def location(self, blob_id: str, kind: str) -> str:
         """Where the current store will keep a blob."""
@@ -72,8 +78,22 @@ class Stores:
         """The bytes. Raises as a store's own `get`."""
         return await self._named(store).get(location, address)
 
+    async def recent(self, store: str, location: str, address: str) -> bytes:
+        """As `get`, for what is asked for again at once: a photo is looked at before it is worked with."""
+        key, now = (store, location), self._clock()
+        while self._recent and next(iter(self._recent.values()))[1] < now:
+            self._recent.popitem(last=False)
+        if found := self._recent.get(key):
+            return found[0]
+        data = await self.get(store, location, address)
+        self._recent[key] = data, now + _KEPT_SECONDS
+        while sum(len(kept) for kept, _ in self._recent.values()) > _KEPT_BYTES:
+            self._recent.popitem(last=False)
+        return data
+
     async def delete(self, store: str, location: str) -> None:
         """Deletes the bytes, if they are there."""
+        self._recent.pop((store, location), None)
         await self._named(store).delete(location)
 
     def _named(self, store: str) -> Blobs:

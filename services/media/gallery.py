@@ -137,7 +137,8 @@ class Gallery:
             raise ImageNotFound("Image not found")
         sizes = accumulate(image.size for image in found)
         some = [image for image, size in zip(found, sizes, strict=True) if size <= most or image is found[0]]
-        return list(zip(some, await asyncio.gather(*(self.bytes_of(image) for image in some)), strict=True))
+        reads = (self._stores.recent(image.store, image.location, image.address) for image in some)
+        return list(zip(some, await asyncio.gather(*reads), strict=True))
 
     async def served(self, image_id: str, expires: str, signature: str) -> StoredImage:
         """The image a signed URL stands for. Raises ImageNotFound, also when the signature is not good."""
