@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import httpx
 from grpc_health.v1 import health, health_pb2_grpc
 
 from gateway.render import render
+from sandbox.stack import free_ports
 
 DESCRIPTORS = Path(__file__).parents[2] / "gen" / "drape.binpb"
 SERVICES = ("auth", "media", "tryon", "billing")
@@ -87,7 +87,7 @@ def recording(credentials: grpc.ServerCredentials | None = None, port: int = 0) 
 @contextmanager
 def running(service_port: int, **environment: str) -> Iterator[Gateway]:
     """An Envoy before services that all listen at one port."""
-    listen, admin = _free_ports(2)
+    listen, admin, *_ = free_ports().values()
     places = {f"{name.upper()}_HOST": "127.0.0.1" for name in SERVICES}
     places |= {f"{name.upper()}_PORT": str(service_port) for name in SERVICES}
     own = {
@@ -141,11 +141,3 @@ def _loaded(gateway: Gateway, process: "subprocess.Popen[bytes]") -> list[Json]:
             assert process.poll() is None, "Envoy has stopped"
         assert time.monotonic() < deadline, "Envoy does not start"
         time.sleep(0.05)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]

@@ -75,6 +75,16 @@ export function named(picture) {
   return `${names[/** @type {keyof typeof names} */ (picture.type)]} of ${moment(picture.createdAt)}`;
 }
 
+/**
+ * The attributes of an image that is shown small: the API's copy that fits the screen, not the picture itself.
+ * @param {string} url the picture's own
+ * @param {string} sizes how wide it is shown, in CSS
+ */
+export function small(url, sizes) {
+  const copy = (/** @type {number} */ width) => `${url}&w=${width}`;
+  return { src: copy(320), srcset: `${copy(320)} 320w, ${copy(640)} 640w`, sizes };
+}
+
 /** @param {string} time ISO-8601 */
 export function moment(time) {
   return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });

@@ -3,7 +3,7 @@
 import { compare } from "../compare.js";
 import { fill, h, icon } from "../dom.js";
 import { confirm, dialog, note } from "../feedback.js";
-import { moment, named } from "../pictures.js";
+import { moment, named, small } from "../pictures.js";
 import { keepers } from "../sharing.js";
 import { follow, store } from "../store.js";
 import { take } from "./studio.js";
@@ -57,7 +57,7 @@ function nothing(type) {
 /** @param {Picture} picture */
 function item(picture) {
   const { url, width, height } = picture;
-  const image = h("img", { src: url, alt: named(picture), width, height, loading: "lazy" });
+  const image = h("img", { ...small(url, "(max-width: 40rem) 50vw, 15rem"), alt: named(picture), width, height, loading: "lazy" });
   return h("li", {}, h("button", { type: "button", class: "print", onclick: () => view(picture) }, image));
 }
 

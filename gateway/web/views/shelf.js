@@ -2,7 +2,7 @@
 
 import { upload } from "../api.js";
 import { h, icon } from "../dom.js";
-import { ACCEPTED, named, prepared } from "../pictures.js";
+import { ACCEPTED, named, prepared, small } from "../pictures.js";
 import { store } from "../store.js";
 
 /**
@@ -51,7 +51,7 @@ export function shelf({ type, title, empty, camera, chosen, choose, failed }) {
       value: picture.id,
       onchange: () => choose(picture.id),
     });
-    return h("label", { class: "tile" }, input, h("img", { src: picture.url, alt: named(picture), loading: "lazy" }));
+    return h("label", { class: "tile" }, input, h("img", { ...small(picture.url, "8rem"), alt: named(picture), loading: "lazy" }));
   };
 
   const draw = () => {

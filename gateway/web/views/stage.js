@@ -3,7 +3,7 @@
 import { compare } from "../compare.js";
 import { fill, h, icon } from "../dom.js";
 import { jobs } from "../jobs.js";
-import { ACCEPTED, named } from "../pictures.js";
+import { ACCEPTED, named, small } from "../pictures.js";
 import { keepers } from "../sharing.js";
 import { store } from "../store.js";
 
@@ -60,7 +60,7 @@ export function stage({ add, cancel, again }) {
     }
     if (!person) return fill(element, store.ready && beginning(add));
     const photo = h("img", { class: "photo", src: person.url, alt: named(person) });
-    const piece = outfit && h("img", { class: "piece", src: outfit.url, alt: named(outfit) });
+    const piece = outfit && h("img", { class: "piece", ...small(outfit.url, "8rem"), alt: named(outfit) });
     fill(element, photo, piece, jobs.busy && work);
     if (job && !jobs.busy) ended(job);
   };
