@@ -196,15 +196,14 @@ class ImageStoreServicer(image_store_pb2_grpc.ImageStoreServiceServicer):
         rows = await self._gallery.find(caller(context).user_id, list(request.ids))
         return store.BatchGetImagesResponse(images=[self._images.message(row) for row in rows])
 
-    async def ReadImages(
+    async def ReadImage(
         self,
-        request: store.ReadImagesRequest,
+        request: store.ReadImageRequest,
         context: Context,
-    ) -> store.ReadImagesResponse:
-        found = await self._gallery.read_some(caller(context).user_id, list(request.ids), _READ_AT_ONCE)
-        return store.ReadImagesResponse(
-            images=[store.ImageBytes(id=image.id, data=data, content_type=image.content_type) for image, data in found]
-        )
+    ) -> store.ReadImageResponse:
+        ids = list(dict.fromkeys((request.id, *request.more_ids)))
+        (image, data), *more = await self._gallery.read_some(caller(context).user_id, ids, _READ_AT_ONCE)
+        return store.ReadImageResponse(data=data, content_type=image.content_type, more_data=[each for _, each in more])
 
     async def StoreGeneratedImage(
         self,

@@ -19,7 +19,7 @@ from services.tryon.errors import ImagesNotFound, InsufficientCredits
 # The id is the caller's, so each of these is safe to repeat.
 _MEDIA_METHODS = [
     f"drape.media.v1.ImageStoreService/{name}"
-    for name in ("BatchGetImages", "ReadImages", "StoreGeneratedImage", "DeleteGeneratedImage")
+    for name in ("BatchGetImages", "ReadImage", "StoreGeneratedImage", "DeleteGeneratedImage")
 ]
 _LEDGER_METHODS = [f"drape.billing.v1.LedgerService/{name}" for name in ("HoldCredits", "CaptureHold", "ReleaseHold")]
 
@@ -57,10 +57,10 @@ class Media:
         found: dict[str, bytes] = {}
         try:
             # One answer has them all, unless they are very large.
-            while missing := dict.fromkeys(image_id for image_id in image_ids if image_id not in found):
-                request = image_store_pb2.ReadImagesRequest(ids=missing)
-                answer = await self._peer.call(self._stub.ReadImages, request, user_id)
-                found |= {image.id: image.data for image in answer.images}
+            while missing := list(dict.fromkeys(image_id for image_id in image_ids if image_id not in found)):
+                request = image_store_pb2.ReadImageRequest(id=missing[0], more_ids=missing[1:])
+                answer = await self._peer.call(self._stub.ReadImage, request, user_id)
+                found.update(zip(missing, (answer.data, *answer.more_data), strict=False))
         except PeerError as error:
             if error.code is NotFound.code:
                 raise ImagesNotFound("One or both images not found") from error

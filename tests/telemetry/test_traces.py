@@ -49,7 +49,7 @@ def _conventional() -> Iterator[str]:
     [
         [*REQUEST, ("tryon", f"{MEDIA}/BatchGetImages"), ("media", f"{MEDIA}/BatchGetImages")],
         [*REQUEST, ("tryon", f"{LEDGER}/HoldCredits"), ("billing", f"{LEDGER}/HoldCredits")],
-        [*WORK, ("tryon-worker", f"{MEDIA}/ReadImages"), ("media", f"{MEDIA}/ReadImages")],
+        [*WORK, ("tryon-worker", f"{MEDIA}/ReadImage"), ("media", f"{MEDIA}/ReadImage")],
         [*WORK, ("tryon-worker", "engine local"), ("tryon-worker", "local process generate")],
         [*WORK, ("tryon-worker", f"{MEDIA}/StoreGeneratedImage"), ("media", f"{MEDIA}/StoreGeneratedImage")],
         [*WORK, ("tryon-worker", f"{LEDGER}/CaptureHold"), ("billing", f"{LEDGER}/CaptureHold")],
