@@ -31,7 +31,7 @@ async def test_other_services_read_and_find_images_of_the_user_they_act_for(
     )
     assert [image.id for image in found.images] == [mine.id]
     read = await media.store.ReadImage(store.ReadImageRequest(id=mine.id), metadata=service)
-    assert (read.content_type, len(read.data), read.more_data) == ("image/jpeg", mine.size, [])
+    assert (read.content_type, len(read.data), list(read.more_data)) == ("image/jpeg", mine.size, [])
     for missing in ([theirs.id], [mine.id, theirs.id], [theirs.id, mine.id], [mine.id, "none"]):
         request = store.ReadImageRequest(id=missing[0], more_ids=missing[1:])
         refused = await refusal(media.store.ReadImage(request, metadata=service))
