@@ -18,7 +18,7 @@ CANNOT_READ = "The image cannot be read right now. Please try again later."
 _LISTED_AT_ONCE = 1000
 _COPIED_AT_ONCE = 64 * 1024
 _KEPT_SECONDS = 60.0
-_KEPT_BYTES = 32 * 1024 * 1024
+_KEPT_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
