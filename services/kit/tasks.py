@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -49,6 +50,10 @@ FROM pgqueuer WHERE status = 'queued' AND execute_after <= now() GROUP BY entryp
 _SOONEST = """
 SELECT execute_after - now() AS eta FROM pgqueuer WHERE status = 'queued' AND entrypoint = ANY($1)
 ORDER BY execute_after LIMIT 1
+"""
+_HAND_BACK = """
+UPDATE pgqueuer SET status = 'queued', execute_after = now(), updated = now(), queue_manager_id = NULL
+WHERE status = 'picked' AND queue_manager_id = $1
 """
 _processed = telemetry.meter.create_histogram(
     "messaging.process.duration", "s", explicit_bucket_boundaries_advisory=telemetry.SECONDS
@@ -102,6 +107,8 @@ class TaskRunner:
         self._concurrency = concurrency
         self._handlers: dict[str, Handler] = {}
         self._schedules: list[tuple[str, str, Callable[[], Awaitable[None]]]] = []
+        self._id: uuid.UUID | None = None
+        """Under which the queue has what is in hand here."""
 
     def task(self, name: str, handler: Handler) -> None:
         """Calls `handler` with the payload of each task of that name."""
@@ -120,10 +127,18 @@ class TaskRunner:
                 log.exception("the task queue lost its database, trying again")
                 await asyncio.sleep(1)
 
+    async def hand_back(self) -> None:
+        """Puts what is in hand back into the queue, so that others begin it at once. This process must end then."""
+        if self._id:
+            connection = await connect(self._url)
+            await connection.execute(_HAND_BACK, self._id)
+            await connection.close(timeout=2)
+
     async def _run_once(self, stop: asyncio.Event) -> None:
         connection = await connect(self._url)
         driver = AsyncpgDriver(connection)
         queue = PgQueuer(driver, queries=_Queries(driver))
+        self._id = queue.qm.queue_manager_id
         # Not `stop` itself: the queue also sets its event when it ends for want of a connection.
         stopping = asyncio.create_task(_pass_on(stop, queue.shutdown))
         measuring = asyncio.create_task(self._measure(driver)) if telemetry.exporting() else None
