@@ -221,10 +221,10 @@ class Gallery:
         known = await self._rows.live(user_id, picture.sha256)
         address = "" if known else await self._rows.put(blob, file)
         image = _image_row(user_id, known or blob["id"], kind, metadata, key)
-        if kind == "generated" and not known:
+        if kind == "generated" and key and not known:
             # All that is left to do in one call, unless something came between.
             [[added]] = await self._database.run(_ADD_GENERATED, address=address, **image)
-            if added and (stored := await self.by_key(user_id, image["source_key"])):
+            if added and (stored := await self.by_key(user_id, key)):
                 return stored
         # Together, for a live blob without an image would stay for ever.
         try:
