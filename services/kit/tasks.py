@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from opentelemetry import propagate
@@ -23,11 +23,12 @@ from pgqueuer.errors import FailingListenerError, RetryRequested
 from pgqueuer.executors import EntrypointExecutor
 from pgqueuer.models import Context, Job, Schedule
 from pgqueuer.queries import Queries
-from sqlalchemy import text
+from pgqueuer.types import QueueEntrypoint
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit import telemetry
-from services.kit.database import connect
+from services.kit.database import connect, directly
+from services.kit.statements import Direct
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,10 @@ _WAITING = """
 SELECT entrypoint, count(*) AS waiting, extract(epoch FROM now() - min(execute_after)) AS age
 FROM pgqueuer WHERE status = 'queued' AND execute_after <= now() GROUP BY entrypoint
 """
+_SOONEST = """
+SELECT execute_after - now() AS eta FROM pgqueuer WHERE status = 'queued' AND entrypoint = ANY($1)
+ORDER BY execute_after LIMIT 1
+"""
 _HAND_BACK = """
 UPDATE pgqueuer SET status = 'queued', execute_after = now(), updated = now(), queue_manager_id = NULL
 WHERE status = 'picked' AND queue_manager_id = $1
@@ -61,18 +66,19 @@ _oldest = telemetry.meter.create_gauge("drape.queue.oldest_age", "s", "How long 
 
 
 async def enqueue(
-    connection: AsyncConnection, name: str, payload: Payload, *, delay: timedelta | None = None, priority: int = 0
+    connection: AsyncConnection | Direct,
+    name: str,
+    payload: Payload,
+    *,
+    delay: timedelta | None = None,
+    priority: int = 0,
 ) -> None:
     """Adds a task to the transaction of `connection`: it exists if, and only if, the transaction commits.
 
     Of tasks that wait, the one with the highest priority is done first, of these the oldest.
     """
-    raw = (await connection.get_raw_connection()).driver_connection
-    assert raw is not None  # noqa: S101 - the connection is open
-    if not raw.is_in_transaction():
-        # SQLAlchemy sends BEGIN with its first statement; ours goes past it.
-        await connection.execute(text("SELECT 1"))
-    queries = Queries(AsyncpgDriver(raw))
+    direct = connection if isinstance(connection, Direct) else await directly(connection)
+    queries = Queries(AsyncpgDriver(direct.driver))
     with telemetry.span(f"send {name}", _about(name, "send"), SpanKind.PRODUCER):
         headers: dict[str, str] = {}
         propagate.inject(headers)
@@ -134,7 +140,7 @@ class TaskRunner:
     async def _run_once(self, stop: asyncio.Event) -> None:
         connection = await connect(self._url)
         driver = AsyncpgDriver(connection)
-        queue = PgQueuer(driver)
+        queue = PgQueuer(driver, queries=_Queries(driver))
         self._id = queue.qm.queue_manager_id
         # Not `stop` itself: the queue also sets its event when it ends for want of a connection.
         stopping = asyncio.create_task(_pass_on(stop, queue.shutdown))
@@ -174,6 +180,23 @@ class TaskRunner:
             about = {"messaging.destination.name": name}
             _length.set(count, about)
             _oldest.set(float(age), about)
+
+
+class _Queries(Queries):
+    """Asks in one statement what the queue asks in three, each time before it waits for more."""
+
+    _soonest: timedelta | None = None
+
+    async def eligible_queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
+        rows = await self.driver.fetch(_SOONEST, entrypoints)
+        self._soonest = cast(timedelta, rows[0]["eta"]) if rows else None
+        return int(self._soonest is not None and self._soonest <= timedelta())
+
+    async def next_deferred_eta(self, entrypoints: list[QueueEntrypoint]) -> timedelta | None:
+        return self._soonest
+
+    async def queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
+        return int(self._soonest is not None)
 
 
 class _UntilDone(EntrypointExecutor):
