@@ -90,7 +90,8 @@ def person(
     halves = [_shape(outline, sign) for outline in (legs, _SEAT) for sign in (-1, 1)]
     _paint(picture, np.logical_or.reduce(halves), bottom, 34)
     _face(picture)
-    sleeve, widths = ([(80, 300), ELBOW, WRIST], [34, 30, 22]) if long_sleeves else ([(80, 300), (104, 392)], [32, 30])
+    sleeve: _Outline = [(80, 300), ELBOW, WRIST] if long_sleeves else [(80, 300), (104, 392)]
+    widths: list[float] = [34, 30, 22] if long_sleeves else [32, 30]
     sleeves = [_limb(sleeve, widths, sign) for sign in (-1, 1)]
     _paint(picture, np.logical_or.reduce([_shape(_TORSO, 1), _shape(_TORSO, -1), *sleeves]), top, 34)
     _paint(picture, _ellipse((0, 262), (32, 18)), _SKIN, 20)

@@ -22,6 +22,7 @@ from services.tryon.engines.local.arrays import (
     smoothed,
     soften,
 )
+from services.tryon.engines.local.bare import Form
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.drape import cast_below, drape, finish_of, hem_rim
 from services.tryon.engines.local.drawing import DrawnGarment
@@ -62,7 +63,7 @@ class _Arms:
     alpha: Plane
 
 
-def _in_front(canvas: Canvas, fitting: Fitting) -> Mask:
+def _in_front(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mask:
     """Where arms cross the torso or hang beside it."""
     skin = np.clip((canvas.mattes.skin - 0.5) / 0.4, 0, 1)  # no half-and-half pixels with the old garment in them
     skin *= blur(canvas.skin_coloured.astype(np.float32), 1.0)
@@ -76,7 +77,7 @@ def _in_front(canvas: Canvas, fitting: Fitting) -> Mask:
     solid = closed(opened((skin > 0.5) & arms, 0.02 * canvas.unit), 0.03 * canvas.unit)
     solid &= (canvas.mattes.person > 0.5) & arms
     solid = opened(solid & ~_unlike_within(canvas, solid), 0.02 * canvas.unit)
-    return fill_holes(solid | bared_forearms(canvas, fitting))
+    return fill_holes(solid | bared_forearms(canvas, fitting, forms))
 
 
 def _unlike_within(canvas: Canvas, arms: Mask) -> Mask:
@@ -110,7 +111,8 @@ def _slits(canvas: Canvas, arms: Mask, cover: Plane) -> Mask:
     wide, narrow = (closed(arms | solid, share * canvas.unit) & ~arms & ~solid for share in (0.016, 0.008))
     numbers, stats = components(wide)
     filled = np.bincount(numbers[narrow], minlength=len(stats)) > 0.5 * stats[:, cv2.CC_STAT_AREA]
-    filled[0] = False
+    beside = np.unique(numbers[dilate(solid, 2)])
+    filled &= np.isin(np.arange(len(stats)), beside[beside > 0])
     found: Mask = filled[numbers]
     return found & dilate(arms, 0.05 * canvas.unit)
 
@@ -155,7 +157,7 @@ def _cloth_below(drawn: DrawnGarment) -> Colours:
 def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired, seed: int) -> Composed:
     """The finished canvas; folds and grain are the seed's."""
     gap = _armpit_gaps(canvas, fitting, drawn)
-    where = _in_front(canvas, fitting) & ~gap
+    where = _in_front(canvas, fitting, repaired.arms) & ~gap
     cover, sleeves, head = drawn.cover, drawn.sleeve_cover, _head(canvas)
     arms = _arms(canvas, where, repaired.colours)
     front = arms.alpha * (1 - sleeves)

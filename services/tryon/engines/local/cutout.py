@@ -226,7 +226,7 @@ def _loops(mask: Mask, distance: Plane) -> Mask:
     sizes = stats[:, cv2.CC_STAT_AREA] / mask.sum()
     found = [number for number in range(1, len(stats)) if 0.001 < sizes[number] < 0.05]
     found = [number for number in found if not ((numbers == number) & inner).any()]
-    if len(found) <= 4:  # straps enclose few of them, a pattern many
+    if (sizes[1:] > 0.001).sum() <= 4:  # straps enclose few of them, a pattern many
         loops |= np.isin(numbers, found)
     return loops
 

@@ -82,13 +82,17 @@ def _without_gaps(image: Image, mask: Mask, landmarks: GarmentLandmarks) -> Mask
         return mask
     gaps = np.zeros(mask.shape, np.bool_)
     for side in landmarks.sides:
-        if side.sleeve is not None and side.sleeve.outer_length > 1.5 * side.sleeve.armhole:
-            for start, end in pairwise(side.sleeve.inner):
-                near, wide = (capsule(size_of(image), start, end, k * landmarks.chest_half_width) for k in (0.05, 0.16))
-                gaps |= (near & (distance < 0.4 * usual)) | (wide & (distance < 0.15 * usual))
-    numbers, stats = components(gaps & mask)
-    large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.0003 * mask.sum())[1:]
-    return largest_component(mask & ~dilate(np.isin(numbers, large), 1.5)) if len(large) else mask
+        if side.sleeve is None or side.sleeve.outer_length < 1.5 * side.sleeve.armhole:
+            continue
+        found = np.zeros(mask.shape, np.bool_)
+        for start, end in pairwise(side.sleeve.inner):
+            near, wide = (capsule(size_of(image), start, end, k * landmarks.chest_half_width) for k in (0.05, 0.16))
+            found |= (near & (distance < 0.4 * usual)) | (wide & (distance < 0.15 * usual))
+        numbers, stats = components(found & mask)
+        large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.0003 * mask.sum())[1:]
+        if len(large) <= 3:  # gaps are few, the stripes of a pattern many
+            gaps |= np.isin(numbers, large)
+    return largest_component(mask & ~dilate(gaps, 1.5)) if gaps.any() else mask
 
 
 def flat_jacket(
@@ -134,11 +138,14 @@ def _turned(person: Person) -> float:
 def _without_patches(mask: Mask, image: Image) -> Mask:
     """A mask without the smooth patches of the background's colour that arm and side enclose."""
     lab = lab_of(image)
-    border = np.concatenate([lab[0], lab[: len(lab) // 2, 0], lab[: len(lab) // 2, -1]])
-    alike = (np.abs(lab - np.median(border, axis=0)) < [16, 6, 6]).all(axis=2)
-    lightness = np.ascontiguousarray(lab[..., 0])
-    smooth = blur(np.abs(lightness - blur(lightness, 1.5)), 1.5) < 3
-    gaps = opened(mask & alike & smooth, 3.5)
+    background = np.median(np.concatenate([lab[0], lab[: len(lab) // 2, 0], lab[: len(lab) // 2, -1]]), axis=0)
+    distance = np.abs(lab - background)
+    if mask.any() and np.percentile(distance[mask].max(axis=1), 20) > 80:  # nothing of the garment is like it
+        gaps = mask & (distance < [60, 14, 14]).all(axis=2)
+    else:
+        lightness = np.ascontiguousarray(lab[..., 0])
+        smooth = blur(np.abs(lightness - blur(lightness, 1.5)), 1.5) < 3
+        gaps = opened(mask & (distance < [16, 6, 6]).all(axis=2) & smooth, 3.5)
     patches, stats = components(gaps)
     outside = dilate(~fill_holes(mask), 4)
     beside = {int(number) for number in np.unique(patches[outside])}

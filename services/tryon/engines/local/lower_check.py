@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from services.tryon.engines.local.arrays import Image, Mask, erode, lab_of, resize_plane, size_of
+from services.tryon.engines.local.arrays import Image, Mask, blur, dilate, erode, lab_of, resize_plane, size_of
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.check import (
     Limits,
@@ -10,7 +10,6 @@ from services.tryon.engines.local.check import (
     certainty,
     changed_background,
     colour_distance,
-    invented_background,
     joint_shift,
     overlap,
     pieces,
@@ -102,6 +101,18 @@ def reparse_overlap(
     return overlap(np.isin(again, labels)[:last], expected[:last])
 
 
+def _busy(canvas: Canvas, repaired: LowerRepaired) -> float:
+    """Invented background in body units, weighted by how much its surroundings vary."""
+    area = float(erode(repaired.background, 2).sum()) / canvas.unit**2
+    outside = ~dilate(canvas.mattes.person > 0.05, 0.16 * canvas.unit)
+    near = outside & dilate(repaired.background, 0.45 * canvas.unit)
+    if area < 0.02 or near.sum() < 200:
+        return 0.0
+    light = np.ascontiguousarray(canvas.lab[..., 0])
+    detail = np.abs(light - blur(light, 0.05 * canvas.unit))[near]
+    return area * float(np.clip(np.percentile(detail, 85) - 2.0, 0, 20))
+
+
 def _lost_feet(canvas: Canvas, lower: LowerBody, repaired: LowerRepaired) -> float:
     """Share of the feet that was taken for trousers and painted over."""
     feet = np.zeros(repaired.background.shape, np.bool_)
@@ -156,7 +167,7 @@ def common_measures(
         "left over": left_over(canvas, composed, canvas.enlarged_mask(lower.old)),
         "pieces": pieces(composed),
         "skin": float(repaired.skin.sum()) / canvas.unit**2,
-        "busy": invented_background(canvas, repaired.background),
+        "busy": _busy(canvas, repaired),
         "feet": _lost_feet(canvas, lower, repaired),
         "step": _step(canvas, lower, repaired),
         "turned": canvas.body.skeleton.shoulder_width / canvas.body.skeleton.unit,
@@ -210,5 +221,6 @@ def judge_one_piece(common: dict[str, float], own: dict[str, float]) -> Verdict:
         "sleeves": (0.2, 0.7, "a sleeve is missing"),
         "upper skin": (0.4, 1.05, "too much skin had to be invented on arms and chest"),
         "plan": (0.85, 0.55, "the garment is not where it should be"),
+        "buried": (0.005, 0.06, "the garment reaches into the face"),
     }
     return verdict_of(own | common, {name: LOWER_LIMITS[name] for name in _ONE_PIECE} | upper)

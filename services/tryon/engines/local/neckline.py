@@ -103,21 +103,21 @@ def _vee(lab: Colours, left: Vector, right: Vector, deepest: float) -> tuple[Poi
     """The best V with slightly hollow sides, and its edge strength 0..1."""
     centre, half = (left + right) / 2, float(right[0] - left[0]) / 2
     along = np.linspace(0, 1, 30)
-    best: tuple[Points, float] = (np.stack([left, right]), 0.0)
-    for depth in np.arange(0.9, min(2.8, deepest / max(half, 1)), 0.05):
-        for hollow in (0.0, 0.12, 0.25):
-            down = centre[1] + depth * half * (along + hollow * along * (1 - along))
-            strengths = []
-            for sign in (-1, 1):
-                across = np.array([depth, -sign * -1.0]) / np.hypot(depth, 1) * max(2.0, half * 0.04)
-                x = centre[0] + sign * half * (1 - along)
-                strengths.append(_contrast(lab, x[None], down[None], across)[0, 3:])
-            score = 0.6 * min(float(s.mean()) for s in strengths)
-            score += 0.4 * min(float(np.percentile(s, 25)) for s in strengths)
-            if score > best[1]:
-                sides = [np.stack([centre[0] + sign * half * (1 - along), down], axis=1) for sign in (-1, 1)]
-                best = (np.concatenate([sides[0], sides[1][::-1]]), score)
-    return best
+    depths = np.arange(0.9, min(2.8, deepest / max(half, 1)), 0.05)
+    if len(depths) == 0:
+        return np.stack([left, right]), 0.0
+    depth, hollow = (axis.ravel()[:, None] for axis in np.meshgrid(depths, (0.0, 0.12, 0.25), indexing="ij"))
+    down = centre[1] + depth * half * (along + hollow * along * (1 - along))
+    across = np.stack([depth, np.ones_like(depth)]) / np.hypot(depth, 1) * max(2.0, half * 0.04)
+    strengths = []
+    for sign in (-1, 1):
+        x = np.broadcast_to(centre[0] + sign * half * (1 - along), down.shape)
+        strengths.append(_contrast(lab, x, down, across * np.array([1, sign])[:, None, None])[:, 3:])
+    scores = 0.6 * np.min([one.mean(axis=1) for one in strengths], axis=0)
+    scores += 0.4 * np.min([np.percentile(one, 25, axis=1) for one in strengths], axis=0)
+    best = int(scores.argmax())
+    sides = [np.stack([centre[0] + sign * half * (1 - along), down[best]], axis=1) for sign in (-1, 1)]
+    return np.concatenate([sides[0], sides[1][::-1]]), float(scores[best])
 
 
 def _to_peak(mask: Mask, collar: Vector, width: float, inward: int) -> Vector:

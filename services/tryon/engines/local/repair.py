@@ -8,6 +8,7 @@ from services.tryon.engines.local.arrays import (
     Colours,
     Mask,
     Plane,
+    closed,
     dilate,
     erode,
     mix,
@@ -30,6 +31,7 @@ class Repaired:
     exposed: Mask  # what had to be invented
     skin: Mask  # of that, the skin
     background: Mask  # of that, what is behind the person
+    arms: tuple[Form, Form]  # as they would be bare
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,13 @@ def _half(canvas: Canvas, index: int) -> Mask:
     return left if index == 0 else ~left
 
 
-def bared_forearms(canvas: Canvas, fitting: Fitting) -> Mask:
+def bared_forearms(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mask:
     """Forearms that the old sleeve hid and the new one does not: they lie in front of whatever they cross."""
     bared = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
     for index in (0, 1):
         limb = canvas.body.skeleton.limbs[index]
         if fitting.plans[index].sleeve_share < 0.8 and _in_long_sleeve(canvas, index):
-            bared |= canvas.limb(limb.elbow, limb.wrist, 0.105, 0.075)
+            bared |= canvas.limb(limb.elbow, limb.wrist, 0.14, 0.12) & forms[index].mask
     return bared & (canvas.mattes.top > 0.4)
 
 
@@ -85,7 +87,11 @@ def _zones(
     hands = [canvas.limb(limb.wrist, limb.fingertip, 0.15, 0.15) for limb in canvas.body.skeleton.limbs]
     mistaken = (mattes.skin > 0.3) & ~canvas.skin_coloured & dilate(top, 8 * scale) & ~hands[0] & ~hands[1]
     old = dilate(top | mistaken, 3 * scale) & ~protected
-    exposed = old & ((cover < 0.98) | bared_forearms(canvas, fitting))
+    # The shade between a long sleeve and the side is the old garment too, whatever its colour was taken for.
+    sleeves = [dilate(form.mask, 0.1 * canvas.unit) for i, form in enumerate(forms) if _in_long_sleeve(canvas, i)]
+    for sleeve in sleeves:
+        old |= closed(old, 0.06 * canvas.unit) & sleeve & ~protected & (mattes.skin < 0.5)
+    exposed = old & ((cover < 0.98) | bared_forearms(canvas, fitting, forms))
     bare = arms[0] | arms[1] | trunk.mask
     high = np.arange(canvas.size[1])[:, None] < canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans))
     fillet = (soften(bare, 0.04 * canvas.unit) > 0.5) & high  # a body has no corners
@@ -161,4 +167,4 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
             colours = continued_upwards(canvas, colours, zones.lower, zones.old, waist)
         colours = _fill_skin(canvas, colours, zones, cover, (trunk, *arms), noise)
     skin = zones.skin & zones.exposed & ~zones.lower
-    return Repaired(colours, zones.exposed, skin, zones.background & ~skin)
+    return Repaired(colours, zones.exposed, skin, zones.background & ~skin, arms)
