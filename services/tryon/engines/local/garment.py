@@ -92,7 +92,7 @@ def _without_gaps(image: Image, mask: Mask, landmarks: GarmentLandmarks) -> Mask
         large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.0003 * mask.sum())[1:]
         if len(large) <= 3:  # gaps are few, the stripes of a pattern many
             gaps |= np.isin(numbers, large)
-    return largest_component(mask & ~dilate(gaps, 1.5)) if gaps.any() else mask
+    return largest_component(mask & ~dilate(gaps, 2.5)) if gaps.any() else mask
 
 
 def flat_jacket(

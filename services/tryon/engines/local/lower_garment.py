@@ -194,10 +194,10 @@ def worn_lower(person: Person, lower: LowerBody, picture: Image, long_side: int)
     outline = [np.array([lower.side(index, row), row]) for index, row in _both_sides(rows)]
     hidden = polygon(lower.skeleton.size, outline) & ~seen & dilate(seen, 0.25 * lower.skeleton.unit)
     hidden &= (person.regions.hands | person.regions.forearms | lower.held) & person.inside
-    mask = seen | hidden
+    mask = soften(seen | hidden, 0.025 * lower.skeleton.unit) > 0.5
     holes, boxes = components(fill_holes(mask) & ~mask)
     small = np.flatnonzero(boxes[:, cv2.CC_STAT_AREA] < 0.02 * lower.skeleton.unit**2)
-    mask = soften(mask | np.isin(holes, small[small > 0]), 0.025 * lower.skeleton.unit) > 0.5
+    mask |= np.isin(holes, small[small > 0])
     crotch = worn_crotch(mask, person.inside, lower)
     waist = waist_corners(mask)
     cloth = _without(cloth_of(picture, erode(mask, 1), long_side, plain=False), ~seen, lower.middle(lower.crotch))
