@@ -77,8 +77,9 @@ def person(
     bottom: Colour = (52, 62, 96),
     background: Colour = (206, 208, 212),
     long_trousers: bool = True,
+    long_sleeves: bool = False,
 ) -> Image:
-    """Somebody who stands, in a T-shirt and trousers or shorts, as a picture of red, green and blue."""
+    """Somebody who stands, in a top and trousers or shorts, as a picture of red, green and blue."""
     picture = np.full((HEIGHT, WIDTH, 3), background, np.uint8)
     for sign in (-1, 1):
         _paint(picture, _limb([(52, 690), KNEE, ANKLE, (50, 1130)], [42, 30, 18, 18], sign), _SKIN)
@@ -89,7 +90,9 @@ def person(
     halves = [_shape(outline, sign) for outline in (legs, _SEAT) for sign in (-1, 1)]
     _paint(picture, np.logical_or.reduce(halves), bottom, 34)
     _face(picture)
-    sleeves = [_limb([(80, 300), (104, 392)], [32, 30], sign) for sign in (-1, 1)]
+    sleeve: _Outline = [(80, 300), ELBOW, WRIST] if long_sleeves else [(80, 300), (104, 392)]
+    widths: list[float] = [34, 30, 22] if long_sleeves else [32, 30]
+    sleeves = [_limb(sleeve, widths, sign) for sign in (-1, 1)]
     _paint(picture, np.logical_or.reduce([_shape(_TORSO, 1), _shape(_TORSO, -1), *sleeves]), top, 34)
     _paint(picture, _ellipse((0, 262), (32, 18)), _SKIN, 20)
     return picture

@@ -2,9 +2,12 @@
 
 Without folders it dresses the astronaut of scikit-image (public domain), enlarged to a phone photo's size, and a drawn
 person in drawn garments. With them, person i gets garment i. Each size is measured in a process of its own: alone with
-two threads, and as one of two such processes at once, which keeps two cores busy.
+two threads, and as one of two such processes at once, which keeps two cores busy. The time that canceling takes is from
+the call until the process is free for something else, at moments all over a picture, with both cores busy too.
 """
 
+import asyncio
+import contextlib
 import io
 import os
 import resource
@@ -24,9 +27,12 @@ from skimage import data
 
 from sandbox import mannequin
 from sandbox.drawings import OUTFITS, dress, shorts, skirt, trousers
+from services.tryon.engines import base
 from services.tryon.engines.local.engine import InputProblem, LocalEngine, Options, ResultNotGoodEnough
+from services.tryon.engines.processes import LocalProcesses
 
 _ROUNDS = 3
+_CANCELS = 30  # at as many moments
 _SIZES = ((768, 1024), (1152, 1536))  # pixels; a usual photo, and the largest that results have
 _MODELS = Path(os.environ.get("TRYON_MODELS", ".cache/models"))
 
@@ -119,6 +125,33 @@ def _measured(pairs: Pairs, processes: int) -> Figures:
         return runs[0].result()
 
 
+async def _cancel_times(pairs: Pairs, usual: float) -> list[float]:
+    """Seconds from canceling a picture until its process is free, at moments spread over the `usual` seconds."""
+    measured, other = (LocalProcesses(str(_MODELS), workers=1, threads=2) for _ in range(2))
+    await asyncio.gather(measured.prepare(), other.prepare())
+
+    async def dress(engine: LocalProcesses, person: bytes, garment: bytes) -> None:
+        with contextlib.suppress(base.InputProblem, base.EngineFailed, base.NotForThisEngine):
+            await engine.generate(base.Task(person, garment), float("inf"))
+
+    async def keep_busy() -> None:
+        for _, person, garment in cycle(pairs):
+            await dress(other, person, garment)
+
+    busy, times = asyncio.create_task(keep_busy()), []
+    for number, (_, person, garment) in zip(range(_CANCELS), cycle(pairs), strict=False):
+        making = asyncio.create_task(dress(measured, person, garment))
+        await asyncio.sleep(usual * (number + 0.5) / _CANCELS)
+        before = time.perf_counter()
+        if making.cancel():
+            await measured.check(None, None)  # the next in line, which takes no time
+            times.append(time.perf_counter() - before)
+    busy.cancel()
+    await asyncio.wait([busy])
+    await asyncio.gather(measured.close(), other.close())
+    return times
+
+
 def main() -> None:
     """Run and print."""
     folders = [Path(argument) for argument in sys.argv[1:3]]
@@ -135,6 +168,10 @@ def main() -> None:
             print(f"{median * 1000:7.0f} ms  in all (median of {len(totals)}, worst {max(totals):.2f} s)")
             print(f"{figures.cold * 1000:7.0f} ms  cold start: models loaded, first picture made")
             print(f"{figures.peak:7.0f} MB  peak memory of a process", flush=True)
+        times = asyncio.run(_cancel_times(pairs, median))
+        print(
+            f"{statistics.median(times) * 1000:7.0f} ms  to cancel (median of {len(times)}, worst {max(times):.2f} s)"
+        )
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ _at_work = ""
 """The ticket of the picture that is being made."""
 
 _CANCEL_SIGNAL = signal.SIGUSR1
-_LOOKS_EVERY = 0.05  # seconds
+_LOOKS_EVERY = 0.02  # seconds
 
 
 def _start(model_dir: str, threads: int, events: "Queue[tuple[str, str, float]]", canceled: Any) -> None:

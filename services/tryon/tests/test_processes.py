@@ -58,6 +58,11 @@ def children() -> set[int]:
     return {child.pid for child in found if any("spawn_main" in word for word in child.cmdline())}
 
 
+def entries(folder: Path) -> list[Path]:
+    """What is in a folder."""
+    return list(folder.iterdir())
+
+
 async def test_a_picture_is_made_and_its_progress_told(
     processes: LocalProcesses, person: bytes, garment: bytes
 ) -> None:
@@ -90,8 +95,9 @@ async def test_problems_come_out_of_the_process_as_they_went_in(processes: Local
 
 
 async def test_a_killed_process_fails_its_picture_and_the_next_is_made_by_another(
-    model_dir: Path, person: bytes, garment: bytes
+    model_dir: Path, person: bytes, garment: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     others = children()
     engine = LocalProcesses(str(model_dir), workers=1, threads=2)
     at_work = asyncio.Event()
@@ -105,8 +111,9 @@ async def test_a_killed_process_fails_its_picture_and_the_next_is_made_by_anothe
         os.kill(worker, signal.SIGKILL)
     outcomes = await asyncio.gather(*making, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [EngineFailed, EngineFailed]
-    assert await engine.check(person, garment) == []
+    assert (await engine.generate(Task(person, garment), NO_HURRY)).data
     await engine.close()
+    assert entries(tmp_path) == [], "temporary files are left"
 
 
 @pytest.mark.parametrize("how", ["canceled", "out of time"])

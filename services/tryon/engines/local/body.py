@@ -40,6 +40,7 @@ class ArmSection:
     radius: float  # usual for this body
     outer: float  # measured from the centre to the silhouette, outwards
     inner: float  # the same towards the torso
+    depth: float  # from the centre to the arm's own inner edge: as its bare skin shows, else the usual radius
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Arm:
     line: Points  # shoulder, elbow, wrist
     measure: float  # the body's unit
     inside: Mask
+    skin: Mask
 
     @property
     def reach(self) -> float:
@@ -72,7 +74,17 @@ class Arm:
         outward = np.array([-along[1], along[0]]) * (-self.limb.sign)
         radius = self.radius(distance)
         outer, inner = (self._extent(centre, outward * side, radius) for side in (1, -1))
-        return ArmSection(centre, outward, radius, outer, inner)
+        return ArmSection(centre, outward, radius, outer, inner, self._depth(centre, -outward, radius))
+
+    def _depth(self, centre: Vector, inward: Vector, radius: float) -> float:
+        distances = np.arange(0.0, 1.4 * radius, 1.0)
+        places = np.round(centre + distances[:, None] * inward).astype(np.intp)
+        limits = np.array([self.skin.shape[1], self.skin.shape[0]])
+        x, y = np.clip(places, 0, limits - 1).T
+        bare = self.skin[y, x]
+        if bare[: len(bare) // 3].mean() < 0.9 or bare.all():
+            return radius
+        return float(np.clip(distances[~bare][0], 0.5 * radius, 1.2 * radius))
 
     def _extent(self, centre: Vector, direction: Vector, radius: float) -> float:
         distances = np.arange(0.3 * radius, 2.2 * radius, 1.0)
@@ -103,6 +115,10 @@ class Body:
     def side(self, index: int, row: float) -> float:
         """x of the torso's left (0) or right (1) side in a row."""
         return float(np.interp(row, self.rows, self.sides[index]))
+
+    def side_in(self, index: int, rows: Vector) -> Vector:
+        """x of the torso's left (0) or right (1) side in each of many rows."""
+        return np.interp(rows, self.rows, self.sides[index])
 
 
 def _usual_line(limb: Limb, neck: Vector, width: float) -> ShoulderLine:
@@ -212,7 +228,9 @@ def body_of(person: Person) -> Body:
     skeleton = person.skeleton
     rows, sides = _torso_sides(person)
     left, right = (_shoulder_line(person, limb) for limb in skeleton.limbs)
-    arms = tuple(Arm(limb, limb.bones, skeleton.unit, person.inside) for limb in skeleton.limbs)
+    arms = tuple(
+        Arm(limb, limb.bones, skeleton.unit, person.inside, person.is_label(Label.SKIN)) for limb in skeleton.limbs
+    )
     body = Body(skeleton, (left, right), (arms[0], arms[1]), rows, sides, None)
     return Body(skeleton, (left, right), (arms[0], arms[1]), rows, sides, _old_hem(person, body))
 

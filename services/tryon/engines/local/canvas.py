@@ -117,7 +117,7 @@ class Canvas:
         start = float((armpit - arm.line[0]) @ unit(arm.line[1] - arm.line[0])) + 0.06 * arm.measure
         marks = np.linspace(min(start, end), end, 12)
         sections = [arm.section(mark) for mark in marks]
-        inner = [section.centre - section.outward * section.radius * width for section in sections]
+        inner = [section.centre - section.outward * section.depth * width for section in sections]
         outer = [section.centre + section.outward * section.radius * 0.8 for section in sections]
         return polygon(self.size, [self.place(corner) for corner in [shoulder, armpit, *inner, *outer[::-1]]])
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from services.tryon.engines.local.arrays import (
     Image,
@@ -70,8 +71,14 @@ def joint_shift(
     visible = [joint for joint in joints if control.visibility[joint] > 0.7 and _is_inside(control, joint, photo)]
     if not visible:
         return 0.0
-    moved = control.points[visible] - after.points[visible]
-    return float(np.median(np.hypot(moved[:, 0], moved[:, 1]))) / measure
+    seen = control.points[visible]
+    shifts = [np.hypot(*(seen - after.points[visible]).T)]
+    if certainty(before, photo) < 1:  # without a head the model may take a front for a back
+        shifts.append(np.hypot(*(seen - after.points[[_OPPOSITE[joint] for joint in visible]]).T))
+    return min(float(np.median(shift)) for shift in shifts) / measure
+
+
+_OPPOSITE = {0: 0, 2: 5, 5: 2, 11: 12, 12: 11, 23: 24, 24: 23, 25: 26, 26: 25, 27: 28, 28: 27}
 
 
 def certainty(pose: Pose, photo: Image) -> float:
@@ -93,7 +100,8 @@ def overlap(one: Mask, other: Mask) -> float:
 def _reparse_overlap(models: Models, pose: Pose, canvas: Canvas, composed: Composed, result: Image) -> float:
     """Intersection over union of what is shown of the garment and of what a fresh look takes for the upper garment.
 
-    1 for a garment of the skin's colour, which no look at colours can tell from skin.
+    1 for a garment of the skin's colour, which no look at colours can tell from skin. Black cloth is left out: in the
+    dark there is no colour to tell it by from dark skin, dark trousers, or a dark background.
     """
     visible = composed.shown > 0.5
     if (canvas.like_skin(lab_of(composed.image)) & visible).sum() > 0.4 * visible.sum():
@@ -102,7 +110,14 @@ def _reparse_overlap(models: Models, pose: Pose, canvas: Canvas, composed: Compo
     shown = np.zeros(result.shape[:2], np.float32)
     left, top, right, bottom = canvas.box
     shown[top:bottom, left:right] = composed.shown
-    return overlap(labels == Label.TOP, resize_plane(shown, size_of(labels)) > 0.5)
+    black = resize_plane((result.max(axis=2) < _BLACK).astype(np.float32), size_of(labels)) > 0.5
+    garment = resize_plane(shown, size_of(labels)) > 0.5
+    if (garment & ~black).sum() < 0.15 * garment.sum():
+        return 1.0
+    return overlap((labels == Label.TOP) & ~black, garment & ~black)
+
+
+_BLACK = 50  # of 255
 
 
 def _planned(canvas: Canvas, fitting: Fitting) -> Mask:
@@ -154,10 +169,12 @@ def colour_distance(cloth: Cloth, composed: Composed) -> float:
 
 
 def _histogram(image: Image, where: Mask) -> Plane:
-    lab = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2LAB)
-    counts = cv2.calcHist([lab], [0, 1, 2], where.astype(np.uint8), [4, 12, 12], [0, 256, 0, 256, 0, 256])
-    smooth = cv2.GaussianBlur(counts.reshape(4, -1), (3, 3), 0.8)
-    return floats(smooth / max(1.0, float(smooth.sum())))
+    """Of lightness, coarsely, and of colour by lightness, which light and shade on the cloth change little."""
+    lab = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2LAB).astype(np.float32)
+    lab[..., 1:] = 128 + (lab[..., 1:] - 128) * (128 / np.maximum(lab[..., :1], 64))
+    counts = cv2.calcHist([lab], [0, 1, 2], where.astype(np.uint8), [4, 12, 12], [0, 256, -64, 320, -64, 320])
+    smooth = ndimage.gaussian_filter(counts, (0.7, 0.8, 0.8), mode="nearest")
+    return floats(smooth / max(1.0, float(smooth.sum()))).reshape(4, -1)
 
 
 def _holes(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> float:
@@ -203,9 +220,9 @@ def _distortion(part: Part) -> tuple[Plane, Plane]:
     return floats(np.sqrt(np.maximum(area, 0))), floats(ratio)
 
 
-def _left_over(canvas: Canvas, composed: Composed) -> float:
-    """Share of the old garment that is still to be seen as it was."""
-    old = erode(canvas.mattes.top > 0.8, 2 * canvas.scale)
+def _left_over(canvas: Canvas, repaired: Repaired, composed: Composed) -> float:
+    """Share of the old garment that is still to be seen as it was; a background may be of its colour."""
+    old = erode(canvas.mattes.top > 0.8, 2 * canvas.scale) & ~repaired.background
     same = np.abs(composed.image.astype(np.int16) - canvas.image).max(axis=2) < 10
     return float((old & same & (composed.shown < 0.1)).sum() / max(1, old.sum()))
 
@@ -222,6 +239,18 @@ def changed_background(canvas: Canvas, composed: Composed) -> float:
     touched = dilate((canvas.mattes.person > 0.1) | (composed.shown > 0.02), 0.08 * canvas.unit)
     difference = np.abs(composed.image.astype(np.int16) - canvas.image).max(axis=2) > 24
     return float((difference & ~touched).sum() / max(1, (~touched).sum()))
+
+
+def _buried(canvas: Canvas, drawn: DrawnGarment) -> float:
+    """Share of the face that the garment reaches into: its collar is no collar there."""
+    face = canvas.mattes.face
+    return float((face & (drawn.cover > 0.5)).sum() / max(1, face.sum()))
+
+
+def _invented_clothes(canvas: Canvas, repaired: Repaired) -> float:
+    """What had to be invented of what is worn below a hem that is higher than the old one, in body units."""
+    rest = repaired.exposed & ~repaired.skin & ~repaired.background & (canvas.mattes.person > 0.5)
+    return float(erode(rest, 2 * canvas.scale).sum()) / canvas.unit**2
 
 
 def judge(
@@ -252,9 +281,11 @@ def judge(
         "sleeves": _bare_sleeves(canvas, fitting, drawn),
         "plan": _plan_overlap(canvas, fitting, drawn),
         "torn": torn(fitting.parts),
-        "left over": _left_over(canvas, worn),
+        "left over": _left_over(canvas, repaired, worn),
         "pieces": pieces(worn),
         "skin": float(repaired.skin.sum()) / canvas.unit**2,
+        "buried": _buried(canvas, drawn),
+        "clothes": _invented_clothes(canvas, repaired),
         "turned": canvas.body.skeleton.shoulder_width / canvas.body.skeleton.unit,
         "cut": garment.landmarks.error,
     }
@@ -277,7 +308,9 @@ _LIMITS: Limits = {
     "torn": (0.03, 0.4, "the garment is torn or stretched"),
     "left over": (0.005, 0.1, "the old garment still shows"),
     "pieces": (0.005, 0.1, "the garment is in pieces"),
-    "skin": (0.4, 1.6, "too much skin had to be invented"),
+    "skin": (0.5, 2.2, "too much skin had to be invented"),
+    "clothes": (0.05, 0.45, "too much of other clothes had to be invented"),
+    "buried": (0.005, 0.06, "the garment reaches into the face"),
     "turned": (0.85, 0.5, "the body is turned too far"),
     "cut": (0.08, 0.3, "the garment's cut was not understood"),
 }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
@@ -11,15 +12,20 @@ from services.tryon.engines.local.arrays import (
     Plane,
     blur,
     closed,
+    components,
     dilate,
-    distance_inside,
     erode,
+    fill_holes,
+    floats,
     mix,
     opened,
+    smoothed,
     soften,
 )
+from services.tryon.engines.local.bare import Form
 from services.tryon.engines.local.canvas import Canvas
-from services.tryon.engines.local.drawing import DrawnGarment, Layer
+from services.tryon.engines.local.drape import cast_below, drape, finish_of, hem_rim
+from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.filters import filled_in
 from services.tryon.engines.local.repair import Repaired, bared_forearms
 from services.tryon.engines.local.shapes import unit
@@ -49,8 +55,16 @@ def _visible_arm(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
     return canvas.limb(from_here, limb.wrist, 0.15, 0.12) | hand
 
 
-def _in_front(canvas: Canvas, fitting: Fitting) -> Plane:
-    """Arms that cross the torso."""
+@dataclass(frozen=True)
+class _Arms:
+    """Arms that lie in front of the torso."""
+
+    colours: Colours
+    alpha: Plane
+
+
+def _in_front(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mask:
+    """Where arms cross the torso or hang beside it."""
     skin = np.clip((canvas.mattes.skin - 0.5) / 0.4, 0, 1)  # no half-and-half pixels with the old garment in them
     skin *= blur(canvas.skin_coloured.astype(np.float32), 1.0)
     arms = np.zeros(skin.shape, np.bool_)
@@ -60,57 +74,53 @@ def _in_front(canvas: Canvas, fitting: Fitting) -> Plane:
             inward = np.array([canvas.body.skeleton.limbs[index].sign * 0.25 * canvas.body.skeleton.unit, 0.0])
             arm &= ~canvas.sleeve(index, plan.shoulder - inward, plan.armpit - inward, plan.sleeve_share, 1.8)
         arms |= arm
-    solid = dilate(opened((skin > 0.5) & arms, 0.02 * canvas.unit), 2)
-    result: Plane = np.maximum(skin * solid, soften(bared_forearms(canvas, fitting), 1.0)).astype(np.float32)
-    return result
+    solid = closed(opened((skin > 0.5) & arms, 0.02 * canvas.unit), 0.03 * canvas.unit)
+    solid &= (canvas.mattes.person > 0.5) & arms
+    solid = opened(solid & ~_unlike_within(canvas, solid), 0.02 * canvas.unit)
+    return fill_holes(solid | bared_forearms(canvas, fitting, forms))
+
+
+def _unlike_within(canvas: Canvas, arms: Mask) -> Mask:
+    """What at the rim of an arm is much brighter or of another hue than its middle: background seen beside it."""
+    core = erode(arms, 0.05 * canvas.unit)
+    if not core.any():
+        return core
+    offset = canvas.lab - filled_in(canvas.lab, core)
+    unlike: Mask = (offset[..., 0] > 45) | (np.hypot(offset[..., 1], offset[..., 2]) > 20)
+    return unlike
+
+
+def _arms(canvas: Canvas, where: Mask, colours: Colours) -> _Arms:
+    """Arms with one smooth contour, their rim, which the old garment shines into, coloured from within."""
+    inner = erode(where, 1.6 * canvas.scale)
+    clean = filled_in(colours, inner)
+    hands = np.zeros(where.shape, np.bool_)
+    for limb in canvas.body.skeleton.limbs:
+        hands |= canvas.limb(limb.wrist, limb.wrist + 1.3 * (limb.fingertip - limb.wrist), 0.14, 0.2)
+    near = soften(hands, 3 * canvas.scale)  # fingers are small, arms are not
+    alpha = smoothed(where, 3.5 * canvas.scale) * (1 - near) + smoothed(where, 1.2 * canvas.scale) * near
+    return _Arms(mix(clean, colours, soften(inner, 0.6)), floats(alpha))
+
+
+def _slits(canvas: Canvas, arms: Mask, cover: Plane) -> Mask:
+    """Gaps between arm and torso too narrow to be background: cloth goes on behind an arm that touches it.
+
+    A gap is filled as a whole or not at all, or it would have rungs where its width changes.
+    """
+    solid = cover > 0.5
+    wide, narrow = (closed(arms | solid, share * canvas.unit) & ~arms & ~solid for share in (0.016, 0.008))
+    numbers, stats = components(wide)
+    filled = np.bincount(numbers[narrow], minlength=len(stats)) > 0.5 * stats[:, cv2.CC_STAT_AREA]
+    beside = np.unique(numbers[dilate(solid, 2)])
+    filled &= np.isin(np.arange(len(stats)), beside[beside > 0])
+    found: Mask = filled[numbers]
+    return found & dilate(arms, 0.05 * canvas.unit)
 
 
 def _head(canvas: Canvas) -> Plane:
     hips = canvas.row(float(canvas.body.skeleton.hips[1]))
     rows = np.arange(canvas.size[1])[:, None]
     return blur(np.maximum(canvas.mattes.face, canvas.mattes.hair * (rows < hips)).astype(np.float32), 0.8)
-
-
-def _old_folds(canvas: Canvas) -> Plane:
-    """The folds of the old garment as light on the new one, if it was plain enough to tell folds from pattern."""
-    lab = canvas.lab
-    worn = erode(canvas.mattes.top > 0.9, 2)
-    flat = np.ones(worn.shape, np.float32)
-    if worn.sum() < 500:
-        return flat
-    pixels = lab[worn]
-    lightness, hue = float(pixels[:, 0].std()), float(pixels[:, 1].std() + pixels[:, 2].std())
-    plain = np.exp(-((hue / 9) ** 2)) * np.exp(-((max(0.0, lightness - 18) / 14) ** 2))
-    weight = worn.astype(np.float32)
-    narrow, wide = canvas.scale, 0.16 * canvas.unit
-    light = np.ascontiguousarray(lab[..., 0]) * weight
-    fine = blur(light, narrow) / np.maximum(blur(weight, narrow), 1e-3)
-    broad = blur(light, wide) / np.maximum(blur(weight, wide), 1e-3)
-    ratio = np.clip((fine + 30) / (broad + 30), 0.82, 1.15)  # dark cloth shows sheen where others show folds
-    inward = np.clip(distance_inside(worn) / (0.3 * canvas.unit), 0, 1)
-    result: Plane = (flat + (ratio - 1) * plain * 0.5 * inward).astype(np.float32)
-    return result
-
-
-def _torso_form(canvas: Canvas, fitting: Fitting) -> Plane:
-    """The torso as a cylinder: darker towards its sides."""
-    rows = canvas.frame_rows()
-    left, right = (
-        (np.array([fitting.edge(index, row) for row in rows]) - canvas.origin[0])[:, None] * canvas.scale
-        for index in (0, 1)
-    )
-    across = (np.arange(canvas.size[0])[None] - left) / np.maximum(right - left, 1) * 2 - 1
-    armpit = max(float(plan.armpit[1]) for plan in fitting.plans)
-    below = np.clip((rows - armpit) / (0.3 * canvas.body.skeleton.unit) + 1, 0, 1)[:, None]  # above it is shoulder
-    result: Plane = (1 - 0.16 * below * np.abs(np.clip(across, -1.1, 1.1)) ** 4).astype(np.float32)
-    return result
-
-
-def _sleeve_form(canvas: Canvas, sleeve: Layer) -> Plane:
-    """A sleeve as a tube."""
-    inward = np.clip(distance_inside(sleeve.whole > 0.5) / (0.13 * canvas.unit), 0, 1)
-    result: Plane = (0.80 + 0.22 * np.sqrt(np.clip(1 - (1 - inward) ** 2, 0, 1))).astype(np.float32)
-    return result
 
 
 def _shadow_beside(plane: Plane, reach: float, shift: int) -> Plane:
@@ -135,44 +145,44 @@ def _cracks(canvas: Canvas, drawn: DrawnGarment) -> Mask:
     return closed(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
 
 
-def _fill_gaps(colours: Colours, gap: Mask, cracks: Mask, drawn: DrawnGarment, hidden: Plane) -> Colours:
-    """Cloth, in deep shade where it is an opening, under what the parts leave open between them."""
+def _cloth_below(drawn: DrawnGarment) -> Colours:
+    """The garment's colours continued beyond its outline."""
     cloth: Image | Colours = drawn.torso.colours
     weight = drawn.torso.alpha
     for sleeve in drawn.sleeves:
         cloth, weight = mix(cloth, sleeve.colours, sleeve.alpha), np.maximum(weight, sleeve.alpha)
-    filled = filled_in(cloth, weight > 0.9)
-    colours = mix(colours, filled * np.float32(0.8), soften(dilate(gap, 1), 1.0) * (1 - hidden))
-    return mix(colours, filled * np.float32(0.92), soften(dilate(cracks, 1), 0.7) * (1 - hidden))
+    return filled_in(cloth, weight > 0.9)
 
 
-def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired) -> Composed:
-    """The finished canvas."""
+def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired, seed: int) -> Composed:
+    """The finished canvas; folds and grain are the seed's."""
     gap = _armpit_gaps(canvas, fitting, drawn)
-    front = _in_front(canvas, fitting) * (1 - drawn.sleeve_cover) * ~gap
-    head = _head(canvas)
+    where = _in_front(canvas, fitting, repaired.arms) & ~gap
+    cover, sleeves, head = drawn.cover, drawn.sleeve_cover, _head(canvas)
+    arms = _arms(canvas, where, repaired.colours)
+    front = arms.alpha * (1 - sleeves)
     before_torso = np.maximum(front, head)
-    cover = drawn.cover
     seen = cover * (1 - front)
-    shadow = _shadow_beside(seen, 3.2 * canvas.scale, 0) * (canvas.mattes.person > 0.5) * (1 - seen)
-    colours = repaired.colours * (1 - 0.3 * shadow)[..., None]
+    body = blur(floats((canvas.mattes.person > 0.5) & ~repaired.background), 1.0)  # no shadow falls far behind it
+    shadow = 0.3 * _shadow_beside(seen, 3.2 * canvas.scale, 0) * (1 - seen)
+    shadow = np.maximum(shadow, cast_below(seen, canvas)) * body * (1 - head)
+    colours = repaired.colours * (1 - shadow)[..., None]
 
-    folds = _old_folds(canvas)
+    light, finish = drape(canvas, fitting, drawn, seed), finish_of(canvas, drawn)
+    grain = np.random.default_rng(seed + 1).standard_normal(cover.shape, np.float32)
     contact = _shadow_beside(np.clip(front + 0.8 * head, 0, 1), 5 * canvas.scale, int(2 * canvas.scale))
-    sleeves = drawn.sleeve_cover
-    if drawn.sleeves:
-        colours = _fill_gaps(colours, gap, _cracks(canvas, drawn), drawn, before_torso)
-    light = folds * _torso_form(canvas, fitting) * (1 - 0.38 * contact)
-    light = light * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
-    colours = _lay(colours, drawn.torso, light, before_torso)
-    for sleeve in drawn.sleeves:
-        light = folds * _sleeve_form(canvas, sleeve) * (1 - 0.25 * contact)
-        colours = _lay(colours, sleeve, light, head)
+    slits = _slits(canvas, where, cover)
+    below = _cloth_below(drawn)
+    for opening, shade in ((gap, 0.8), (_cracks(canvas, drawn), 0.92), (slits, 0.86)):
+        colours = mix(colours, below * np.float32(shade), floats(soften(dilate(opening, 1), 0.7) * (1 - head)))
+    torso = light.torso * (1 - 0.38 * contact) * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
+    torso = torso * (1 - 0.25 * hem_rim(drawn.torso, canvas))
+    colours = mix(colours, finish(drawn.torso, torso, grain), floats(drawn.torso.alpha * (1 - head)))
+    cuffs = 1 - 0.5 * _shadow_beside(sleeves, 3 * canvas.scale, int(2 * canvas.scale))
+    beside = soften(dilate((drawn.torso.alpha > 0.02) | slits, 2 * canvas.scale), 1.0)
+    colours = mix(colours, arms.colours * cuffs[..., None], floats(front * beside * (1 - head)))
+    for sleeve, tube in zip(drawn.sleeves, light.sleeves, strict=True):
+        lit = tube * (1 - 0.25 * contact) * (1 - 0.25 * hem_rim(sleeve, canvas))
+        colours = mix(colours, finish(sleeve, lit, grain), floats(sleeve.alpha * (1 - head)))
     shown = np.maximum(drawn.torso.alpha * (1 - before_torso), sleeves * (1 - head))
     return Composed(np.clip(colours, 0, 255).astype(np.uint8), shown.astype(np.float32))
-
-
-def _lay(colours: Colours, layer: Layer, light: Plane, hidden: Plane) -> Colours:
-    lit = np.multiply(layer.colours, light[..., None], dtype=np.float32)
-    np.minimum(lit, 255, out=lit)
-    return mix(colours, lit, layer.alpha * (1 - hidden))

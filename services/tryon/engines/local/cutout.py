@@ -27,7 +27,7 @@ from services.tryon.engines.local.arrays import (
     size_of,
     soften,
 )
-from services.tryon.engines.local.filters import filled_in, push_pull
+from services.tryon.engines.local.filters import filled_in, grab_cut, push_pull
 
 _CHROMA_WEIGHT = np.array([1.0, 1.6, 1.6], np.float32)  # shadows change lightness more than hue
 
@@ -177,21 +177,17 @@ def _sharpened(image: Image, mask: Mask) -> Mask:
     sure, possible = erode(whole, radius), dilate(whole, radius)
     if sure.sum() < 50:
         return mask
-    trimap = np.where(whole, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
-    trimap = np.where(sure, cv2.GC_FGD, np.where(possible, trimap, cv2.GC_BGD)).astype(np.uint8)
-    cv2.setRNGSeed(1)
-    cv2.grabCut(small, trimap, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
-    found = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
+    found = grab_cut(small, sure, whole, possible)
     # At half size it tells shadow from cloth; the outline itself stays the flood's.
     found = opened(dilate(resize_mask(fill_holes(found), size_of(image)), 1) & mask, 1)
     return found if found.sum() > 0.9 * mask.sum() else mask
 
 
-def _without_windows(mask: Mask, distance: Plane) -> Mask:
+def _without_windows(mask: Mask, lab: Colours, distance: Plane) -> Mask:
     """Open what shows the background through the garment: between straps, in cut-outs."""
     area = mask.sum()
     numbers, stats = components(opened((distance < 2.6) & mask, 2))
-    result = mask & ~_loops(mask, distance)
+    result = mask & ~_loops(mask, distance) & ~_exact_background(mask, lab, distance)
     for number, (_, _, width, height, size) in list(enumerate(stats))[1:]:
         if not (0.015 * area < size < 0.35 * area and size > 0.45 * width * height):
             continue
@@ -199,6 +195,25 @@ def _without_windows(mask: Mask, distance: Plane) -> Mask:
         if distance[window].std() < 1.2:
             result &= ~dilate(window, 2)
     return result
+
+
+def _exact_background(mask: Mask, lab: Colours, distance: Plane) -> Mask:
+    """What at the neck has the background's very colour and none of a cloth's shading: in a bow, under a tie.
+
+    Not before pure white, which overexposed cloth has too; further down it is likelier a print.
+    """
+    found = np.zeros(mask.shape, np.bool_)
+    if not mask.any() or np.median(_border(lab)[:, 0]) > 250 or np.median(distance[mask]) < 25:
+        return found
+    numbers, stats = components(opened((distance < 4) & mask, 1))
+    rows = np.flatnonzero(mask.any(axis=1))
+    neck = rows[0] + 0.12 * len(rows)
+    for number in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.0006 * mask.sum())[1:]:
+        place = numbers == number
+        low = stats[number, cv2.CC_STAT_TOP] + stats[number, cv2.CC_STAT_HEIGHT] > neck
+        if not low and distance[place].mean() < 2.6 and distance[place].std() < 1.8:
+            found |= dilate(place, 2)
+    return found
 
 
 def _loops(mask: Mask, distance: Plane) -> Mask:
@@ -211,24 +226,51 @@ def _loops(mask: Mask, distance: Plane) -> Mask:
     sizes = stats[:, cv2.CC_STAT_AREA] / mask.sum()
     found = [number for number in range(1, len(stats)) if 0.001 < sizes[number] < 0.05]
     found = [number for number in found if not ((numbers == number) & inner).any()]
-    if len(found) <= 4:  # straps enclose few of them, a pattern many
+    if (sizes[1:] > 0.001).sum() <= 4:  # straps enclose few of them, a pattern many
         loops |= np.isin(numbers, found)
     return loops
 
 
 def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:
-    """Drop the shadow that a dark or colourful garment casts: grey, a little darker than the background, at the rim."""
-    if not mask.any() or np.median(distance[mask]) < 40:
+    """Drop the shadow that a garment casts on the background, and specks of the background beside it.
+
+    A shadow has the background's hue, is darker, and fades smoothly; where it meets the garment is an edge. So it is
+    what a flood from outside reaches that passes no edge.
+    """
+    if not mask.any():
         return mask
-    background = np.median(_border(lab), axis=0)
+    background, cloth = np.median(_border(lab), axis=0), np.median(lab[mask], axis=0)
+    contrast = float(np.median(distance[mask]))
+    if contrast < 40 and cloth[0] < background[0] + 4:
+        return mask  # the folds of white on white look like shadows
+    rim, outside = ~erode(mask, _WIDEST_SHADE * mask.shape[1]), ~mask
     grey = np.abs(lab[..., 1:] - background[1:]).max(axis=2) < 4
-    shade = mask & grey & (distance < 45) & (lab[..., 0] < background[0])
-    outside = ~mask
-    numbers, _ = components(shade | outside)
+    faint = mask & grey & (distance < 45) & (lab[..., 0] < background[0])
+    if (faint & ~rim).sum() > 0.35 * (mask & ~rim).sum():
+        return mask  # so is much of the cloth
+    soft = blur(lab, 0.7)
+    slope = np.hypot(*(cv2.Scharr(soft[..., 0], cv2.CV_32F, dx, dy) / 32 for dx, dy in ((1, 0), (0, 1))))
+    lightest, darkest = background[0], 0.0
+    if np.abs(cloth[1:] - background[1:]).max() < 6:  # a grey garment's own shades look like shadows
+        lightest, darkest = (background[0], cloth[0] + 10) if cloth[0] < background[0] - 20 else (background[0] - 8, 0)
+    shade = (soft[..., 0] < lightest) & (soft[..., 0] > darkest)
+    shade |= distance < min(8.0, 0.3 * contrast)
+    colourful = float(np.median(np.hypot(*(lab[mask][:, 1:] - background[1:]).T))) > _COLOURFUL
+    steepest = 2 * _STEEPEST_SHADE if colourful else _STEEPEST_SHADE  # little of its own cloth is as grey as a shadow
+    shade &= mask & (slope < steepest) & (np.abs(soft[..., 1:] - background[1:]).max(axis=2) < 4)
+    if contrast > 150:  # dark or of a strong colour: what is nearly as light as the background is none of it
+        shade |= faint & ~erode(mask, 12)
+    numbers, _ = components((shade & rim) | outside)
     touching = np.unique(numbers[outside & ~erode(outside, 1)])
-    rim = ~erode(mask, 12)
-    kept = largest_component(opened(mask & ~(shade & rim & np.isin(numbers, touching)), 2))
-    return kept if kept.sum() > 0.9 * mask.sum() else mask
+    # The last pixels before the garment are as steep as its edge.
+    gone = dilate(opened(shade & rim & np.isin(numbers, touching), 1), 1) & rim
+    kept = largest_component(opened(mask & ~gone, 2))
+    return kept if kept.sum() > 0.75 * mask.sum() else mask
+
+
+_WIDEST_SHADE = 0.045  # of the picture's width
+_STEEPEST_SHADE = 9.0  # levels of lightness per pixel
+_COLOURFUL = 25.0  # distance in a* and b*
 
 
 def cut_out(image: Image) -> Cutout:
@@ -241,7 +283,7 @@ def cut_out(image: Image) -> Cutout:
         mask, pale = other, True
     mask = _without_shadow(_sharpened(image, mask), lab, distance)
     # The outline of a pale garment was found by hardly any contrast, so it is ragged.
-    mask = soften(mask, 3.0) > 0.5 if pale else _without_windows(mask, distance)
+    mask = soften(mask, 5.0) > 0.53 if pale else _without_windows(mask, lab, distance)
     mask = largest_component(mask)
     return Cutout(mask, symmetry(mask))
 
@@ -267,14 +309,17 @@ def _thin_edge(cloth: Image, mask: Mask, alpha: Plane) -> Plane:
     return result
 
 
-def cloth_of(picture: Image, mask: Mask, long_side: int) -> Cloth:
-    """The garment at drawing resolution, its edge softened and its colours bled outwards."""
+def cloth_of(picture: Image, mask: Mask, long_side: int, plain: bool = True) -> Cloth:
+    """The garment at drawing resolution, its edge softened and its colours bled outwards.
+
+    Only before a `plain` background do colours tell the edge more finely than the mask does.
+    """
     scale = min(long_side, max(picture.shape[:2])) / max(mask.shape)
     size = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
     image = resize_image(picture, size)
     alpha = resize_plane(mask.astype(np.float32), size)
     alpha = np.clip((blur(alpha, 0.8 * scale) - 0.5) * 2.2, 0, 1)  # the steep ramp pulls the edge in by a pixel
-    alpha = _thin_edge(image, alpha > 0.5, alpha)
+    alpha = _thin_edge(image, alpha > 0.5, alpha) if plain else floats(alpha)
     solid = alpha > 0.95
     bled = np.clip(filled_in(image, solid), 0, 255).astype(np.uint8)
     colours = np.where(solid[..., None], image, bled)

@@ -9,7 +9,9 @@ from services.tryon.engines.local.arrays import (
     Image,
     Mask,
     Plane,
+    Vector,
     blur,
+    closed,
     dilate,
     erode,
     floats,
@@ -18,15 +20,21 @@ from services.tryon.engines.local.arrays import (
     resize_mask,
     sample,
     size_of,
+    smoothed,
     soften,
 )
+from services.tryon.engines.local.body import ArmSection
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.cutout import Cloth
-from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.filters import filled_in, push_pull
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.neckline import neck_opening
 from services.tryon.engines.local.shapes import disc, polygon, unit
-from services.tryon.engines.local.warp import Fitting, Part
+from services.tryon.engines.local.warp import Fitting, Part, SidePlan
+
+_SHORT = 0.62  # of the arm
+_ROOM = 1.3  # of a sleeve, by the arm's thickness
+_UNDER = 0.05
 
 
 @dataclass(frozen=True)
@@ -68,9 +76,10 @@ class DrawnGarment:
 def _part_matte(part: Part, garment: Mask, size: tuple[int, int]) -> Plane:
     """The part's share of the cloth: the torso runs on under the sleeves, sleeves end at a crisp seam.
 
-    Not at the garment's own edge, where what runs on would stick out.
+    Not at the garment's own edge: there the cloth's own matte, which is finer, decides.
     """
     grown = part.mask | (dilate(part.mask, 7) & erode(garment, 8)) if part.sign == 0 else dilate(part.mask, 2)
+    grown |= dilate(part.mask, 6) & ~garment
     return blur(resize_mask(grown, size).astype(np.float32), 1.0)
 
 
@@ -89,7 +98,8 @@ def _enlarged_map(canvas: Canvas, part: Part, scale: float) -> tuple[Plane, Plan
 def draw_part(canvas: Canvas, cloth: Cloth, garment: Mask, part: Part, opening: Plane) -> tuple[Layer, Plane]:
     """One piece of the garment, whose whole mask is given too, and what the neck opening takes of it."""
     across, down, valid = _enlarged_map(canvas, part, cloth.scale)
-    colours = cv2.remap(cloth.colours, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    weave = _prefiltered(cloth.colours, across, down, valid)
+    colours = cv2.remap(weave, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     matte = _part_matte(part, garment, size_of(cloth.alpha))
     alpha = sample(cloth.alpha, across, down) * sample(matte, across, down) * valid
     seen = sample(opening, across, down) if part.sign == 0 else np.zeros_like(alpha)
@@ -98,25 +108,131 @@ def draw_part(canvas: Canvas, cloth: Cloth, garment: Mask, part: Part, opening: 
     return layer, (alpha * seen).astype(np.float32)
 
 
-def _armhole_clip(canvas: Canvas, fitting: Fitting, sign: int) -> Plane:
-    """Where a sleeve may be drawn: outside the line from shoulder to armpit, and on the arm itself.
+def _prefiltered(cloth: Image, across: Plane, down: Plane, valid: Mask) -> Image:
+    """The cloth without the detail that is too fine for the size at which it is drawn: ribs would turn into moire."""
+    if valid.sum() < 100:
+        return cloth
+    shrink = [
+        float(np.median(np.abs(np.diff(plane, axis=axis))[valid[1:] if axis == 0 else valid[:, 1:]]))
+        for plane, axis in ((across, 1), (down, 0))
+    ]
+    # Half a drawn pixel on either side, less what the camera and the resampling blur anyway.
+    sigmas = [0.5 * float(np.sqrt(max(0.0, factor**2 - 1))) for factor in shrink]
+    if max(sigmas) < 0.3:
+        return cloth
+    across_sigma, down_sigma = (max(0.1, sigma) for sigma in sigmas)
+    return cv2.GaussianBlur(cloth, (0, 0), across_sigma, sigmaY=down_sigma).astype(np.uint8, copy=False)
+
+
+def _armhole(plan: SidePlan, under: float = 0.0) -> list[Vector]:
+    """The seam between torso and sleeve from shoulder to armpit, hollowed towards the chest as it is cut.
+
+    `under` is how far the sleeve reaches beyond it at the armpit, by the seam's length.
+    """
+    along = plan.armpit - plan.shoulder
+    inwards = np.array([along[1], -along[0]])
+    inwards = inwards if inwards[0] * (plan.collar - plan.shoulder)[0] > 0 else -inwards
+    shares = np.linspace(0, 1, 9)
+    hollows = 0.28 * shares * shares * (1 - shares) + under * shares**3
+    return [plan.shoulder + along * share + inwards * hollow for share, hollow in zip(shares, hollows, strict=True)]
+
+
+def _cuff(section: ArmSection, inner: float, outer: float, beyond: float) -> list[Vector]:
+    """The end of a short sleeve: the front half of an ellipse across the arm, `beyond` pixels down the arm."""
+    along = np.array([section.outward[1], -section.outward[0]])
+    along = along if along[1] > 0 else -along
+    marks = np.linspace(-1, 1, 9)
+    centre = section.centre + along * beyond
+    wide = np.where(marks < 0, inner, outer)
+    drops = 0.3 * section.radius * (1 - marks**2) - 0.1 * section.radius
+    return [centre + section.outward * mark * w + along * d for mark, w, d in zip(marks, wide, drops, strict=True)]
+
+
+def _armhole_clip(canvas: Canvas, plan: SidePlan, index: int) -> Plane:
+    """Where a sleeve may be drawn: outside the armhole's seam, and on the arm itself.
 
     The rest of it would cover the chest: cloth that really bunches up under the arm.
     """
-    index = 0 if sign < 0 else 1
-    plan, arm = fitting.plans[index], canvas.body.arms[index]
+    arm, sign = canvas.body.arms[index], (-1, 1)[index]
     measure = arm.measure
     far, up = np.array([sign * 3.0 * measure, 0.0]), np.array([0.0, -measure])
-    start = float((plan.armpit - arm.line[0]) @ unit(arm.line[1] - arm.line[0])) + 0.1 * measure
-    marks = np.arange(np.clip(start, 0.3 * measure, arm.upper), arm.reach, 0.05 * measure)
+    top = [plan.shoulder + up + far, plan.shoulder + up, *_armhole(plan, _UNDER)]
+    if plan.sleeve_share < _SHORT:
+        end = arm.section(plan.sleeve_share * arm.reach)
+        cuff = _cuff(end, _ROOM * end.depth, 2.2 * end.radius, 0.025 * measure)
+        return soften(polygon(canvas.size, [canvas.place(corner) for corner in (*top, *cuff)]), 1.0 * canvas.scale)
+    armpit = float((plan.armpit - arm.line[0]) @ unit(arm.line[1] - arm.line[0]))
+    marks = np.arange(np.clip(armpit + 0.1 * measure, 0.3 * measure, arm.upper), arm.reach, 0.05 * measure)
     sections = [arm.section(mark) for mark in marks]
-    inner = [section.centre - section.outward * 1.25 * section.radius for section in sections]
-    end = inner[-1] if inner else plan.armpit
-    corners = [plan.shoulder + up, plan.shoulder, plan.armpit, *inner, end + far, plan.shoulder + up + far]
-    allowed = polygon(canvas.size, [canvas.place(corner) for corner in corners])
+    inner = [section.centre - section.outward * _ROOM * section.depth for section in sections]
+    low = inner[-1] if inner else plan.armpit
+    allowed = polygon(canvas.size, [canvas.place(corner) for corner in (*top, *inner, low + far)])
     limb = canvas.body.skeleton.limbs[index]
     allowed |= canvas.limb(limb.elbow, limb.wrist, 0.16, 0.15)
-    return soften(allowed, 1.2 * canvas.scale)
+    return soften(allowed, 1.0 * canvas.scale)
+
+
+def _completed_torso(canvas: Canvas, fitting: Fitting, torso: Layer) -> Layer:
+    """The torso with cloth up to the armholes and into the armpits, where the folding mesh leaves notches."""
+    planned = np.zeros(torso.alpha.shape, np.bool_)
+    for plan in fitting.plans:
+        if plan.sleeve_share == 0:
+            continue
+        middle = np.array([canvas.body.centre(float(plan.armpit[1])), float(plan.armpit[1])])
+        low = plan.edge[min(2, len(plan.edge) - 1)]
+        across = middle + (plan.armpit - middle) * 0.4
+        corners = [*_armhole(plan)[3:], low, across + (low - plan.armpit)]
+        planned |= polygon(canvas.size, [canvas.place(corner) for corner in corners])
+    return _filled(torso, soften(planned, 0.8 * canvas.scale)) if planned.any() else torso
+
+
+def _shoulder_slivers(canvas: Canvas, fitting: Fitting, cover: Plane) -> Mask:
+    """Thin strips of the body above the shoulders of a garment with sleeves, which lies on them."""
+    band = np.zeros(cover.shape, np.bool_)
+    measure, width = canvas.body.skeleton.unit, canvas.body.skeleton.shoulder_width
+    deep = np.array([0.0, 0.1 * measure])
+    for plan, line in zip(fitting.plans, canvas.body.shoulders, strict=True):
+        if plan.sleeve_share > 0:
+            near = abs(float(plan.collar[0] - line.neck[0])) + 0.08 * width
+            ridge = [line.at(distance) for distance in np.linspace(near, 0.78 * width, 8)]
+            corners = [point - deep for point in ridge] + [point + deep for point in ridge[::-1]]
+            band |= polygon(canvas.size, [canvas.place(corner) for corner in corners])
+    bare = (canvas.mattes.person > 0.35) & (cover < 0.9) & (canvas.mattes.hair < 0.3)
+    thin = bare & ~dilate(opened(bare, 0.025 * canvas.unit), 2) & band & dilate(cover > 0.5, 0.06 * canvas.unit)
+    if not thin.any():
+        return thin
+    # What joins them to the rest, or the shoulder would have a bump.
+    return closed(dilate(thin, 1) | (cover > 0.5), 0.08 * canvas.unit) & band & ~canvas.mattes.face
+
+
+def _completed_sleeve(canvas: Canvas, fitting: Fitting, sleeve: Layer) -> Layer:
+    """A short sleeve with cloth down to the armpit and across the arm where turning it down left none."""
+    index = 0 if sleeve.sign < 0 else 1
+    plan, arm = fitting.plans[index], canvas.body.arms[index]
+    if plan.sleeve_share > _SHORT or not (sleeve.alpha > 0.9).any():
+        return sleeve
+    end = arm.section(plan.sleeve_share * arm.reach)
+    cuff = _cuff(end, 1.15 * end.depth, 0.8 * end.radius, -0.01 * arm.measure)
+    corners = [canvas.place(corner) for corner in (*_armhole(plan, _UNDER), *cuff)]
+    return _filled(sleeve, soften(polygon(canvas.size, corners), 0.8 * canvas.scale))
+
+
+def _filled(layer: Layer, planned: Plane) -> Layer:
+    """The layer with its colours continued over all that is planned."""
+    colours = filled_in(layer.colours, layer.alpha > 0.9)
+    known = soften(erode(layer.alpha > 0.9, 1), 0.8)
+    colours = mix(colours, layer.colours, known)
+    return replace(
+        layer,
+        colours=np.clip(colours, 0, 255).astype(np.uint8),
+        alpha=floats(np.maximum(layer.alpha, planned)),
+    )
+
+
+def _clipped(canvas: Canvas, fitting: Fitting, sleeve: Layer) -> Layer:
+    index = 0 if sleeve.sign < 0 else 1
+    clip = _armhole_clip(canvas, fitting.plans[index], index)
+    return _completed_sleeve(canvas, fitting, replace(sleeve, alpha=sleeve.alpha * clip))
 
 
 def _without_spikes(canvas: Canvas, fitting: Fitting, cover: Plane) -> Plane:
@@ -135,10 +251,10 @@ def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGar
     opening = neck_opening(garment.landmarks.neckline, size_of(garment.cloth.alpha), garment.cloth.scale)
     drawn = [draw_part(canvas, garment.cloth, garment.mask, part, opening) for part in fitting.parts]
     layers = _with_one_torso([layer for layer, _ in drawn])
-    layers[1:] = [
-        replace(layer, alpha=layer.alpha * np.maximum(_armhole_clip(canvas, fitting, layer.sign), 1 - layers[0].alpha))
-        for layer in layers[1:]
-    ]
+    layers = [_completed_torso(canvas, fitting, layers[0]), *(_clipped(canvas, fitting, layer) for layer in layers[1:])]
+    slivers = _shoulder_slivers(canvas, fitting, DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1]).cover)
+    if slivers.any():
+        layers[0] = _filled(layers[0], smoothed(slivers, 1.8 * canvas.scale))
     smooth = _without_spikes(canvas, fitting, DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1]).cover)
     torso, *sleeves = (replace(layer, alpha=layer.alpha * smooth) for layer in layers)
     if garment.front is None:

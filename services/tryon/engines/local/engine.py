@@ -142,7 +142,7 @@ class LocalEngine:
         progress("taking the old garment off", 0.76)
         repaired = take_off(canvas, drawn.spared, fitting, options.seed)
         progress("putting the garment on", 0.85)
-        composed = compose(canvas, fitting, drawn, repaired)
+        composed = compose(canvas, fitting, drawn, repaired, options.seed)
         result = scene.photo.copy()
         left, top, right, bottom = canvas.box
         result[top:bottom, left:right] = composed.image

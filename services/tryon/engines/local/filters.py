@@ -1,10 +1,10 @@
-"""Edge-preserving and hole-filling filters."""
+"""Filters that follow edges or fill holes, and the cut that finds edges."""
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.tryon.engines.local.arrays import Colours, Image, Plane, floats, resize_plane, size_of
+from services.tryon.engines.local.arrays import Colours, Image, Mask, Plane, floats, resize_plane, size_of
 
 
 def _box(plane: npt.NDArray[np.float32], radius: int) -> npt.NDArray[np.float32]:
@@ -64,6 +64,22 @@ class GuidedFilter:
         model = resize_plane(model, size_of(self._full))
         result: Plane = np.clip(_dot(model, self._full) + model[..., 3], 0.0, 1.0)
         return result
+
+
+def grab_cut(image: Image, sure: Mask, likely: Mask, possible: Mask, rounds: int = 2) -> Mask:
+    """The foreground by GrabCut (Rother, Kolmogorov, Blake, 2004): all of `sure`, nothing outside `possible`.
+
+    `likely` says where to begin. Each round is a call of its own, because nothing can end one before it is done.
+    """
+    labels = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
+    labels = np.where(sure, cv2.GC_FGD, np.where(possible, labels, cv2.GC_BGD)).astype(np.uint8)
+    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.setRNGSeed(1)
+    for number in range(rounds):
+        mode = cv2.GC_EVAL if number else cv2.GC_INIT_WITH_MASK
+        cv2.grabCut(image, labels, (0, 0, 1, 1), background, foreground, 1, mode)
+    found: Mask = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    return found
 
 
 def filled_in(colours: npt.NDArray[np.float32 | np.uint8], known: npt.NDArray[np.bool_]) -> Colours:

@@ -1,11 +1,11 @@
 """Where points of a garment go on a body: the handles by which its mesh is pulled into place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from services.tryon.engines.local.arrays import Mask, Points, Vector
-from services.tryon.engines.local.body import Arm, Body
+from services.tryon.engines.local.body import Arm, ArmSection, Body
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.landmarks import GarmentSide, Sleeve
 from services.tryon.engines.local.mesh import Mesh
@@ -68,7 +68,9 @@ class TorsoHandles:
         rise = float(side.shoulder[1] - side.collar[1]) * scale.down - float(shoulder[1] - collar[1])
         run = abs(float(side.shoulder[0] - side.collar[0])) * scale.across
         stands_up = rise > 0.14 * skeleton.unit and run < 1.2 * tip
-        if stands_up:  # a stand-up collar reaches up the neck, but not to the chin
+        if stands_up:  # a stand-up collar goes up along the neck, but not to the chin
+            near = min(near, 1.05 * _NECK * width)
+            collar = line.at(near)
             highest = float(skeleton.chin[1]) + 0.1 * skeleton.face_height
             collar = collar - np.array([0.0, min(0.8 * rise, max(0.0, float(collar[1]) - highest))])
         self._pull(side.collar, collar, 2.0)
@@ -79,7 +81,8 @@ class TorsoHandles:
             if not column.any():
                 continue
             straight = collar + (shoulder - collar) * share
-            target = straight if stands_up else 0.7 * line.at(near + (tip - near) * share) + 0.3 * straight
+            along = (1.0 if share > 0.2 else 0.5) if stands_up else 0.7
+            target = along * line.at(near + (tip - near) * share) + (1 - along) * straight
             self._pull(np.array([source[0], float(column.argmax())]), target, 0.8)
         return collar, shoulder
 
@@ -88,7 +91,7 @@ class TorsoHandles:
         side, skeleton = self._marks.sides[index], self._body.skeleton
         joint = float(skeleton.limbs[index].shoulder[1])
         depth = float(side.armpit[1] - side.shoulder[1]) * self._scale.down - (joint - float(shoulder[1]))
-        return joint + float(np.clip(depth, 0.24 * skeleton.torso, 0.36 * skeleton.torso))
+        return joint + float(np.clip(depth, 0.22 * skeleton.torso, 0.30 * skeleton.torso))
 
     def hem_rows(self, top: float) -> tuple[float, float]:
         """The hem's row after and before bringing it to the hem of the garment it replaces.
@@ -127,10 +130,17 @@ class TorsoHandles:
             targets.append(target)
         return np.stack(targets)
 
+    def armhole(self, index: int, shoulder: Vector, armpit: Vector) -> None:
+        """Place the seam of the sleeve evenly between its ends: cloth to spare there would fold over itself."""
+        side = self._marks.sides[index]
+        for share in (0.25, 0.5, 0.75, 0.9) if side.sleeve else ():
+            source = side.shoulder + (side.armpit - side.shoulder) * share
+            self._pull(source, shoulder + (armpit - shoulder) * share, 0.8)
+
     def hem(self, edges: list[Points]) -> None:
         """Place the hem between its corners, keeping its own curve, lower in front as seen from chest height."""
         left, right = self._marks.sides
-        unit_size, width = self._body.skeleton.unit, self._body.skeleton.shoulder_width
+        unit_size = self._body.skeleton.unit
         for share in np.linspace(0.1, 0.9, 13):
             source = left.hem + (right.hem - left.hem) * share
             column = self._torso[:, int(np.clip(source[0], 0, self._torso.shape[1] - 1))]
@@ -139,14 +149,25 @@ class TorsoHandles:
             lowest = float(len(column) - 1 - column[::-1].argmax())
             target = edges[0][-1] + (edges[1][-1] - edges[0][-1]) * share
             curve = np.clip((lowest - source[1]) * self._scale.down, -0.12 * unit_size, 0.15 * unit_size)
-            target = target + np.array([0.0, curve + 0.02 * width * (1 - (2 * share - 1) ** 2)])
+            target = target + np.array([0.0, curve + self._sag(edges) * (1 - (2 * share - 1) ** 2)])
             self._pull(np.array([source[0], lowest]), target, 0.3)
 
-    def spine(self, top: float, hem: float) -> None:
-        """Keep the garment's axis on the spine."""
+    def _sag(self, edges: list[Points]) -> float:
+        """How much lower than its sides the middle of the hem is: it is nearer to the camera.
+
+        That stands at the height of the picture's middle; a hem far below it is looked at from above.
+        """
+        wide = float(edges[1][-1][0] - edges[0][-1][0])
+        row, height = float(edges[0][-1][1]), self._body.skeleton.size[1]
+        return wide * float(np.clip(0.045 + 0.12 * (row / height - 0.5), 0.025, 0.08))
+
+    def spine(self, top: float, armpits: float, hem: float) -> None:
+        """Keep the garment's axis on the spine, and its chest as high as the armpits are."""
+        marks = self._marks
+        chest = float(marks.sides[0].armpit[1] + marks.sides[1].armpit[1]) / 2
         for share in (0.25, 0.45, 0.65, 0.85):
-            source = np.array([self._marks.axis, self._marks.top + (self._marks.bottom - self._marks.top) * share])
-            row = top + (hem - top) * share
+            source = np.array([marks.axis + self._garment.turn, marks.top + (marks.bottom - marks.top) * share])
+            row = float(np.interp(source[1], [marks.top, chest, marks.bottom], [top, armpits, hem]))
             self._pull(source, np.array([self._body.centre(row), row]), 0.25)
 
 
@@ -168,11 +189,11 @@ class SleeveHandles:
         self._index = 0 if side.sign < 0 else 1
         self._limb = body.skeleton.limbs[self._index]
 
-    def _pull(self, source: Vector, target: Vector) -> None:
-        self._mesh.pull(self._part, source, target, 0.5)
+    def _pull(self, source: Vector, target: Vector, weight: float = 0.5) -> None:
+        self._mesh.pull(self._part, source, target, weight)
 
-    def _length(self, arm: Arm, worn: bool) -> float:
-        """How far down the arm the sleeve reaches, foreshortened as the arm is."""
+    def _length(self, arm: Arm, armpit: float, worn: bool) -> float:
+        """How far down the arm the sleeve reaches, foreshortened as the arm is: past the armpit by its inner seam."""
         measure = self._body.skeleton.unit
         shortening = float(np.clip(arm.reach / (1.62 * measure), 0.45, 1.15))
         own = self._sleeve.outer_length * self._scale.down
@@ -180,7 +201,13 @@ class SleeveHandles:
         is_long = self._sleeve.outer_length > 1.6 * self._sleeve.armhole
         if is_long and (reach > 0.8 * arm.reach or self._sleeve.outer_length > 0.8 * self._garment_length):
             reach = arm.reach
-        return float(np.clip(reach, 0.2 * measure, arm.reach))
+        inner = 0.14 * measure if self._sleeve.outer_length > 0.6 * self._sleeve.armhole else 0.0
+        return float(np.clip(reach, max(0.2 * measure, armpit + inner), arm.reach))
+
+    def _armpit_along(self, arm: Arm, armpit: Vector) -> float:
+        """How far down the arm the armpit is."""
+        bone = unit(self._limb.elbow - arm.line[0])
+        return float(np.clip((armpit - arm.line[0]) @ bone, 0.08 * arm.measure, 0.5 * arm.measure))
 
     def _is_raised(self, down: Vector, outwards: Vector) -> bool:
         """Whether the arm points at least as far out as the sleeve does, so that the armhole can stay whole."""
@@ -192,11 +219,11 @@ class SleeveHandles:
 
     def place(self, shoulder: Vector, armpit: Vector, worn: bool) -> SleevePlan:
         """Add the handles; `shoulder` and `armpit` are the torso's targets."""
-        measure, skeleton = self._body.skeleton.unit, self._body.skeleton
+        skeleton = self._body.skeleton
         root = self._limb.shoulder * 0.6 + (armpit + shoulder) / 2 * 0.4
         line = np.stack([root, self._limb.elbow, self._limb.wrist])
-        arm = Arm(self._limb, line, measure, self._body.arms[self._index].inside)
-        reach = self._length(arm, worn)
+        arm = replace(self._body.arms[self._index], line=line)
+        reach = self._length(arm, self._armpit_along(arm, armpit), worn)
         share = reach / arm.reach
         short = share < 0.62
         across = unit(skeleton.limbs[1].shoulder - skeleton.limbs[0].shoulder) * self._side.sign
@@ -206,24 +233,46 @@ class SleeveHandles:
             self._mesh.pull(self._part, self._side.armpit, armpit, 1.2)
         self._outer(arm, reach, shoulder, short)
         self._inner(arm, reach, armpit, short, whole)
+        if short:
+            self._cuff(arm, reach)
         return SleevePlan(share, whole)
 
     def _outer(self, arm: Arm, reach: float, shoulder: Vector, short: bool) -> None:
-        measure, cuff = arm.measure, self._sleeve.cuff_width / 2 * self._scale.across
+        measure = arm.measure
         count = max(4, int(self._sleeve.outer_length / self._mesh.step))
         start = arm.section(0.3 * measure)
         start_point = start.centre + start.outward * start.outer * 1.05
         for source, share in zip(resampled(self._sleeve.outer, count)[1:], np.linspace(0, 1, count)[1:], strict=True):
             at = share * reach
             section = arm.section(max(at, 0.12 * measure))
-            close = section.outer * 1.05
-            wide = float(np.clip(cuff * 0.9, close, max(close, section.radius * (1.6 if short else 1.3))))
+            close, wide = section.outer * 1.05, self._flare(section, 1.6 if short else 1.3)
             out = close * (1 - share**2) + wide * share**2 if short else max(close, section.radius)
             target = section.centre + section.outward * out
             if at < 0.3 * measure:  # the shoulder's round: leave the seam gradually
                 mixed = at / (0.3 * measure)
                 target = target * mixed + (shoulder + unit(start_point - shoulder) * at) * (1 - mixed)
             self._pull(source, self._outside(target, section.outward, 0.2 if at > 0.3 * measure else 0.04))
+
+    def _cuff(self, arm: Arm, reach: float) -> None:
+        """A short sleeve ends across the arm in the front half of an ellipse, seen from above."""
+        section = arm.section(reach)
+        ends = section.outward * self._flare(section, 1.6), -section.outward * self._inner_flare(section)
+        along = np.array([section.outward[1], -section.outward[0]]) * self._side.sign
+        drop = 0.09 * float(np.hypot(*(ends[1] - ends[0])))
+        outer, inner = self._sleeve.outer[-1], self._sleeve.inner[-1]
+        for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+            target = section.centre + ends[0] * (1 - share) + ends[1] * share
+            self._pull(outer + (inner - outer) * share, target + along * drop * (1 - (2 * share - 1) ** 2), 1.2)
+
+    def _flare(self, section: ArmSection, most: float) -> float:
+        """How far outside the bone the cuff is."""
+        close, half = section.outer * 1.05, self._sleeve.cuff_width / 2 * self._scale.across
+        return float(np.clip(half * 0.9, close, max(close, section.radius * most)))
+
+    def _inner_flare(self, section: ArmSection) -> float:
+        """How far inside the bone a short sleeve's cuff is."""
+        half = self._sleeve.cuff_width / 2 * self._scale.across
+        return float(np.clip(half * 0.8, section.depth * 1.08, section.depth * 1.3))
 
     def _outside(self, target: Vector, outward: Vector, reach: float) -> Vector:
         """The target moved out of the body, by `reach` body units at most: a sleeve covers the arm that wears it."""
@@ -235,15 +284,14 @@ class SleeveHandles:
         return target
 
     def _inner(self, arm: Arm, reach: float, armpit: Vector, short: bool, whole: bool) -> None:
-        measure, cuff = arm.measure, self._sleeve.cuff_width / 2 * self._scale.across
-        bone = unit(self._limb.elbow - arm.line[0])
-        start = float(np.clip((armpit - arm.line[0]) @ bone, 0.08 * measure, 0.5 * measure))
+        measure = arm.measure
+        start = self._armpit_along(arm, armpit)
         count = max(3, int(self._sleeve.outer_length / self._mesh.step) - 2) if whole else 2
         for source, share in zip(resampled(self._sleeve.inner, count)[1:], np.linspace(0, 1, count)[1:], strict=True):
             at = start + share * (reach - start) if whole else reach
             section = arm.section(max(at, 0.1 * measure))
             if short:
-                depth = float(np.clip(cuff * 0.8, section.radius * 1.02, section.radius * 1.3))
+                depth = self._inner_flare(section)
             else:
                 depth = max(min(section.inner * 1.05, section.radius * 1.35), section.radius * 1.02)
             target = section.centre - section.outward * depth

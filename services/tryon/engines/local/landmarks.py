@@ -1,13 +1,13 @@
 """A garment's landmarks: collar, shoulder, armpit, hem and cuffs, from its outline or from the body that wears it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import Image, Mask, Points, Vector
 from services.tryon.engines.local.neckline import Neckline, find_neckline
-from services.tryon.engines.local.shapes import arc_lengths, length, nearest_index, resampled, run_at
+from services.tryon.engines.local.shapes import arc_lengths, length, nearest_index, resampled, run_at, unit
 from services.tryon.engines.local.silhouette import Outline, fit_outline, fit_side, mirror_axis
 from services.tryon.engines.local.templates import Kind
 
@@ -107,6 +107,25 @@ def _to_top_edge(mask: Mask, point: Vector) -> Vector:
     return np.array([point[0], float(column.argmax())])
 
 
+def _standing_collar(mask: Mask, axis: float, shoulders: float) -> tuple[Vector, Vector] | None:
+    """The upper corners of a collar that stands up around the neck: a column above the shoulders. None without one."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    top, height = int(rows[0]), len(rows)
+    ends = []
+    for row in range(top, top + height // 6):
+        columns = np.flatnonzero(mask[row])
+        ends.append((float(columns[0]), float(columns[-1])))
+    widths = np.array([right - left for left, right in ends])
+    column = float(widths[int(0.025 * height) : int(0.035 * height) + 1].mean())
+    wider = np.flatnonzero(widths > 1.35 * column)
+    base = int(wider[0]) if len(wider) else 0
+    if not (base > 0.22 * column and column < 0.6 * shoulders and ends[base // 2][0] < axis < ends[base // 2][1]):
+        return None
+    left, right = ends[int(0.35 * base)]
+    row = top + int(0.35 * base)
+    return np.array([left, float(row)]), np.array([right, float(row)])
+
+
 def _hem_corner(mask: Mask, axis: float, sign: int, guess: Vector, height: float) -> Vector:
     """The outermost low point of the torso near the guess."""
     best, corner = -np.inf, guess
@@ -123,6 +142,15 @@ def _hem_corner(mask: Mask, axis: float, sign: int, guess: Vector, height: float
     return corner
 
 
+def _cuff_corner(contour: Points, upper: Points, lower: Points, reach: float) -> Vector:
+    """The outline's corner near the fitted outer end of a long sleeve: furthest along it and to its side."""
+    along = unit(upper[2] + lower[1] - upper[0] - lower[0])
+    across = unit(upper[2] - lower[1] - along * float((upper[2] - lower[1]) @ along))
+    near = contour[np.hypot(*(contour - upper[2]).T) < reach]
+    corner: Vector = near[int((near @ (along + 0.8 * across)).argmax())] if len(near) else upper[2]
+    return corner
+
+
 def _side(mask: Mask, contour: Points, axis: float, outline: Outline, sign: int) -> GarmentSide:
     corners = fit_side(mask, axis, outline, sign)
     height = float(outline.corners["hem"][1] - outline.corners["collar"][1])
@@ -130,6 +158,8 @@ def _side(mask: Mask, contour: Points, axis: float, outline: Outline, sign: int)
     if outline.kind is Kind.SLEEVED:
         upper = np.stack([corners["shoulder"], corners["bend"], corners["cuff_outer"]])
         lower = np.stack([corners["armpit"], corners["cuff_inner"]])
+        if length(upper[2] - upper[0]) > 1.5 * length(lower[0] - upper[0]):
+            upper[2] = _cuff_corner(contour, upper, lower, 0.1 * height)
         seams = (resampled(upper, 12), resampled(lower, 8))
         outer, inner = (_snap(seam, contour, 0.05 * height) for seam in seams)
         if abs(inner[0, 0] - axis) > abs(seams[1][0, 0] - axis) + 0.015 * height:
@@ -158,8 +188,11 @@ def garment_landmarks(image: Image, mask: Mask) -> GarmentLandmarks:
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     contour = max(outlines, key=cv2.contourArea)[:, 0].astype(np.float64)
     left, right = (_side(mask, contour, axis, outline, sign) for sign in (-1, 1))
+    collar = _standing_collar(mask, axis, float(right.shoulder[0] - left.shoulder[0])) if left.sleeve else None
+    if collar is not None:
+        left, right = replace(left, collar=collar[0]), replace(right, collar=collar[1])
     armpits = (left.armpit[1] + right.armpit[1]) / 2
-    neckline = find_neckline(image, mask, left.collar, right.collar, float(armpits))
+    neckline = find_neckline(image, mask, left.collar, right.collar, float(armpits), collar is not None)
     landmarks = GarmentLandmarks(axis, (left, right), neckline, outline.error)
     if landmarks.slenderness > 2.6:
         raise NotATop("onePieces")

@@ -24,7 +24,8 @@ from services.tryon.engines.local.skeleton import Skeleton
 
 # Rules of thumb for standing adults, in torsos below the line of the shoulder joints.
 NATURAL_WAIST, CROTCH = 0.75, 1.2
-_TUCKED = 0.88  # a top that ends higher than this shows the waistband
+_TIGHT = 1.3  # what stands out further from the middle than the torso by so much is no hip but a flare
+TUCKED = 0.88  # a top that ends higher than this shows the waistband
 
 # Half the width of a bare leg, in body units: where (0 hip, 1 knee, 2 ankle), outwards, inwards.
 _LEG_AT = np.array([0.0, 0.25, 0.5, 0.8, 1.0, 1.12, 1.32, 1.6, 1.85, 2.0, 2.2])
@@ -52,6 +53,7 @@ class Leg:
     measure: float  # the body's unit
     inside: Mask  # what may be leg
     ankle: float  # how thick the ankle is by what is usual
+    hip: float = np.inf  # how far the hip stands out from the bone; the thigh below it stands out no further
 
     @property
     def reach(self) -> float:
@@ -70,26 +72,27 @@ class Leg:
         outer, inner = (float(np.interp(at, _LEG_AT, widths)) for widths in (_LEG_OUTER, _LEG_INNER))
         share = float(np.clip((at - 1.4) / 0.5, 0, 1))
         outer, inner = (width * (1 - share + share * self.ankle) for width in (outer, inner))
-        return outer * self.measure, inner * self.measure
+        return min(outer * self.measure, self.hip), inner * self.measure
 
     def section(self, distance: float) -> LegSection:
         """The cut at a distance along the bones; tight clothes show how thick the leg really is."""
         centre, along = point_at(self.line, distance), direction_at(self.line, distance, 0.3 * self.measure)
         outward = np.array([-along[1], along[0]]) * (-self.sign)
         outer, inner = self.usual(distance)
-        seen = [self._extent(centre, outward * side, width) for side, width in ((1, outer), (-1, inner))]
-        return LegSection(
-            centre, outward, *(float(np.clip(e, 0.82 * w, 1.06 * w)) for e, w in zip(seen, (outer, inner), strict=True))
-        )
+        seen = [
+            self.room(centre, outward * side, 1.06 * width, 0.82 * width) for side, width in ((1, outer), (-1, inner))
+        ]
+        return LegSection(centre, outward, seen[0], seen[1])
 
-    def _extent(self, centre: Vector, direction: Vector, usual: float) -> float:
-        distances = np.arange(0.4 * usual, 1.3 * usual, 1.0)
+    def room(self, centre: Vector, direction: Vector, furthest: float, nearest: float = 0.0) -> float:
+        """How far the clothes go from a point in a direction, between two bounds."""
+        distances = np.arange(nearest, furthest, 1.0)
         places = np.round(centre + distances[:, None] * direction).astype(np.intp)
         limits = np.array([self.inside.shape[1], self.inside.shape[0]])
         within = ((places >= 0) & (places < limits)).all(axis=1)
         x, y = np.clip(places, 0, limits - 1).T
         outside = np.flatnonzero(within & ~self.inside[y, x])
-        return float(distances[outside[0]]) if len(outside) else usual
+        return float(distances[outside[0]]) if len(outside) else furthest
 
     def distance_at(self, row: float) -> float:
         """How far along the bones a row of the frame is."""
@@ -165,6 +168,15 @@ def _outline(lower: LowerBody, index: int) -> Points:
     return np.stack([centres + sign * smooth, rows], axis=1)
 
 
+def _below_hip(lower: LowerBody, index: int) -> Leg:
+    """The leg with its thigh standing out from the bone no further than the hip does."""
+    leg, row = lower.legs[index], lower.row(1.12)
+    x, y = lower.outline[index].T
+    bone = float(point_at(leg.line, leg.distance_at(row))[0])
+    out = (float(np.interp(row, y, x)) - bone) * leg.sign
+    return replace(leg, hip=max(out, 0.2 * leg.measure))
+
+
 def _hip_side(lower: LowerBody, index: int, row: float) -> float:
     """The torso's side; the edge of tight trousers against the background is a better witness."""
     usual, sign, middle = lower.body.side(index, row), lower.legs[index].sign, lower.middle(row)
@@ -175,7 +187,7 @@ def _hip_side(lower: LowerBody, index: int, row: float) -> float:
     beyond = int(np.clip(edge + 4 * sign, 0, lower.old.shape[1] - 1))
     share = (edge - middle) / (usual - middle + 1e-9)
     background = not lower.legs[index].inside[int(np.clip(row, 0, lower.old.shape[0] - 1)), beyond]
-    return edge if background and 0.75 < share < 1.1 else usual
+    return edge if background and 0.75 < share < _TIGHT else usual
 
 
 def _is_at(mask: Mask, point: Vector) -> bool:
@@ -233,11 +245,13 @@ def lower_body_of(person: Person, body: Body) -> LowerBody:
     legs = tuple(_with_seen_ankle(person, leg) for leg in legs)
     lower = LowerBody(body, (legs[0], legs[1]), old, shoes, held, 0.0, (0.0, 0.15 / skeleton.unit), 0.0, True, ())
     rows = _rows_filled(person, body, old)
-    natural, lowest = lower.row(NATURAL_WAIST), lower.row(_TUCKED)
+    natural, lowest = lower.row(NATURAL_WAIST), lower.row(TUCKED)
     start = float(rows[0]) if len(rows) else natural
     tucked = lower.row(0.5) < start < lowest and len(rows) > 0
     lower = replace(lower, waist=start if tucked else natural, crotch=lower.row(CROTCH), tucked=tucked)
     lower = replace(lower, outline=(_outline(lower, 0), _outline(lower, 1)))
+    legs = tuple(_below_hip(lower, index) for index in (0, 1))
+    lower = replace(lower, legs=(legs[0], legs[1]))
     return _with_seen_waist(lower) if tucked else lower
 
 
@@ -259,7 +273,7 @@ def _with_seen_waist(lower: LowerBody) -> LowerBody:
         miss = np.abs(np.polyval((bend, slope, middle), across) - rows)
         kept = miss <= max(2.0, 1.5 * float(np.median(miss)))
     line = (float(np.clip(slope, -0.18, 0.18)), float(np.clip(-bend, 0.0, 0.6 / wide)))
-    return replace(lower, waist=float(middle) - 0.02 * lower.skeleton.unit, waist_line=line)
+    return replace(lower, waist=float(middle) - 0.04 * lower.skeleton.unit, waist_line=line)
 
 
 def labels_without(person: Person, lower: LowerBody) -> npt.NDArray[np.uint8]:

@@ -20,19 +20,19 @@ from services.tryon.engines.local.compose import Composed
 from services.tryon.engines.local.cutout import Cloth
 from services.tryon.engines.local.legs import LowerBody
 from services.tryon.engines.local.lower_fit import LowerFitting
-from services.tryon.engines.local.lower_repair import LowerRepaired
+from services.tryon.engines.local.lower_repair import LowerRepaired, waist_rows
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.parse import labels_again
 from services.tryon.engines.local.pose import Pose, pose_again
 from services.tryon.engines.local.regions import Label
-from services.tryon.engines.local.shapes import polygon
+from services.tryon.engines.local.shapes import point_at, polygon, run_at
 from services.tryon.engines.local.warp import Part
 
 _JOINTS = [11, 12, 23, 24, 25, 26, 27, 28]  # shoulders, hips, knees, ankles
 _PARSE_SIDE = 320
 
 # What counts as good and as bad of each measure, and what is wrong when it is bad.
-_LIMITS: Limits = {
+LOWER_LIMITS: Limits = {
     "joints": (0.10, 0.45, "the body's joints moved"),
     "kept": (0.6, 5.0, "the face or the upper garment changed"),
     "background": (0.002, 0.03, "the background changed"),
@@ -45,6 +45,7 @@ _LIMITS: Limits = {
     "skin": (2.4, 4.5, "too much skin had to be invented"),
     "busy": (1.5, 6.0, "too much of a busy background had to be invented"),
     "feet": (0.03, 0.25, "the feet were changed"),
+    "step": (0.08, 0.22, "painted legs do not meet the real ones"),
     "turned": (0.8, 0.5, "the body is turned too far"),
     "cut": (0.12, 0.4, "the garment's cut was not understood"),
 }
@@ -53,7 +54,7 @@ _LIMITS: Limits = {
 def _kept_change(canvas: Canvas, composed: Composed, lower: LowerBody) -> float:
     """Mean change of the face, and of the upper garment well above the waistband."""
     rows = np.arange(canvas.size[1])[:, None]
-    above = rows < canvas.row(lower.waist) - 0.15 * canvas.unit
+    above = rows < waist_rows(canvas, lower) - 0.15 * canvas.unit
     kept = canvas.mattes.face | ((canvas.mattes.top > 0.9) & above)
     change = np.abs(composed.image.astype(np.int16) - canvas.image)[kept]
     return float(change.mean()) if change.size else 0.0
@@ -121,6 +122,29 @@ def _lost_feet(canvas: Canvas, lower: LowerBody, repaired: LowerRepaired) -> flo
     return float((feet & (repaired.background | repaired.skin)).sum() / max(1, feet.sum()))
 
 
+def _step(canvas: Canvas, lower: LowerBody, repaired: LowerRepaired) -> float:
+    """How far the outline of a painted leg jumps where the real one goes on below the old hem, in body units."""
+    real = canvas.mattes.skin > 0.5
+    legs, worst = repaired.skin | real, 0.0
+    for index, leg in enumerate(lower.legs):
+        reach = lower.old_reach(index)
+        if reach is None:
+            continue
+        places = [canvas.place(point_at(leg.line, reach + side * 0.05 * leg.measure)) for side in (-1, 1)]
+        if not all(0 <= y < canvas.size[1] for _, y in places):
+            continue
+        (x, above), (_, below) = (np.round(place).astype(int) for place in places)
+        painted, goes_on = run_at(repaired.skin[above], x), run_at(real[below], x)
+        near = 0.3 * canvas.unit
+        if painted is None or goes_on is None or any(abs(sum(run) / 2 - x) > near for run in (painted, goes_on)):
+            continue
+        if goes_on[1] - goes_on[0] < 0.5 * (painted[1] - painted[0]):  # beside a shoe
+            continue
+        first, second = run_at(legs[above], x) or painted, run_at(legs[below], x) or goes_on
+        worst = max(worst, abs(first[0] - second[0]), abs(first[1] - second[1]))
+    return worst / canvas.unit
+
+
 def common_measures(
     models: Models,
     pose: Pose,
@@ -145,6 +169,7 @@ def common_measures(
         "skin": float(repaired.skin.sum()) / canvas.unit**2,
         "busy": _busy(canvas, repaired),
         "feet": _lost_feet(canvas, lower, repaired),
+        "step": _step(canvas, lower, repaired),
         "turned": canvas.body.skeleton.shoulder_width / canvas.body.skeleton.unit,
     }
 
@@ -168,7 +193,7 @@ def judge_lower(
         "reparse": reparse_overlap(models, pose, canvas, composed, result, (Label.BOTTOM,)),
         "cut": error,
     }
-    return verdict_of(common | own, _LIMITS)
+    return verdict_of(common | own, LOWER_LIMITS)
 
 
 _ONE_PIECE = (
@@ -181,6 +206,7 @@ _ONE_PIECE = (
     "skin",
     "busy",
     "feet",
+    "step",
     "turned",
     "cut",
     "reparse",
@@ -195,5 +221,6 @@ def judge_one_piece(common: dict[str, float], own: dict[str, float]) -> Verdict:
         "sleeves": (0.2, 0.7, "a sleeve is missing"),
         "upper skin": (0.4, 1.05, "too much skin had to be invented on arms and chest"),
         "plan": (0.85, 0.55, "the garment is not where it should be"),
+        "buried": (0.005, 0.06, "the garment reaches into the face"),
     }
-    return verdict_of(own | common, {name: _LIMITS[name] for name in _ONE_PIECE} | upper)
+    return verdict_of(own | common, {name: LOWER_LIMITS[name] for name in _ONE_PIECE} | upper)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from services.tryon.engines.local.arrays import Mask, Plane, Points, Size, Vector, dilate
+from services.tryon.engines.local.arrays import Indices, Mask, Plane, Points, Size, Vector, dilate
 
 _ROUNDS = 8
 _HANDLE_WEIGHT, _GLUE_WEIGHT = 30.0, 200.0
@@ -153,31 +153,38 @@ def backward_map(mesh: Mesh, places: Points, part: int, size: Size) -> tuple[Pla
     Each cell is drawn as two triangles with affine maps; those turned over come first, so that none covers what it
     folds behind.
     """
-    across = np.full((size[1], size[0]), -1, np.float32)
-    down = np.full((size[1], size[0]), -1, np.float32)
     quads = mesh.quads[part]
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     corners = places[triangles]
     first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    turned_over = first[:, 0] * second[:, 1] < second[:, 0] * first[:, 1]
-    for triangle in triangles[np.argsort(~turned_over, kind="stable")]:
-        _draw_triangle(places[triangle], mesh.vertices[triangle], across, down)
-    return across, down
-
-
-def _draw_triangle(target: Points, source: Points, across: Plane, down: Plane) -> None:
-    height, width = across.shape
-    left, top = np.maximum(np.floor(target.min(axis=0)).astype(int), 0)
-    right, bottom = np.minimum(np.ceil(target.max(axis=0)).astype(int), [width - 1, height - 1])
-    first, second = target[1] - target[0], target[2] - target[0]
-    area = first[0] * second[1] - second[0] * first[1]
-    if right < left or bottom < top or abs(area) < 1e-6:
-        return
-    x = np.arange(left, right + 1)[None] - target[0, 0]
-    y = np.arange(top, bottom + 1)[:, None] - target[0, 1]
-    u, v = (x * second[1] - y * second[0]) / area, (y * first[0] - x * first[1]) / area
+    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    order = np.argsort(area >= 0, kind="stable")
+    order = order[np.abs(area[order]) > 1e-6]
+    corners, first, second, area = corners[order], first[order], second[order], area[order]
+    number, x, y = _pixels_of(corners, size)
+    # Both coordinates in the triangle, and what is drawn there, are linear in x and y.
+    across, down = np.stack([second[:, 1], -second[:, 0]]) / area, np.stack([-first[:, 1], first[:, 0]]) / area
+    slopes = np.stack([across, down])  # (2, 2, n): of u and v, in x and y
+    starts = -np.einsum("ijn,nj->in", slopes, corners[:, 0])
+    u, v = (slopes[i, 0][number] * x + slopes[i, 1][number] * y + starts[i][number] for i in (0, 1))
     hit = (u >= -0.02) & (v >= -0.02) & (u + v <= 1.02)
-    window = (slice(top, bottom + 1), slice(left, right + 1))
-    for axis, plane in ((0, across), (1, down)):
-        values = source[0, axis] + u * (source[1, axis] - source[0, axis]) + v * (source[2, axis] - source[0, axis])
-        plane[window][hit] = values[hit]
+    number, x, y, u, v = number[hit], x[hit], y[hit], u[hit], v[hit]
+    sources = mesh.vertices[triangles[order]]
+    maps = np.full((2, size[1], size[0]), -1, np.float32)
+    for axis in (0, 1):
+        origin, to_first, to_second = sources[:, :, axis].T
+        # Where triangles overlap, the last one stays.
+        maps[axis, y, x] = origin[number] + u * (to_first - origin)[number] + v * (to_second - origin)[number]
+    return maps[0], maps[1]
+
+
+def _pixels_of(triangles: npt.NDArray[np.float64], size: Size) -> tuple[Indices, Indices, Indices]:
+    """All pixels in the boxes around triangles, one triangle after the other: its number, x and y."""
+    low = np.maximum(np.floor(triangles.min(axis=1)).astype(np.intp), 0)
+    high = np.minimum(np.ceil(triangles.max(axis=1)).astype(np.intp), np.array(size) - 1)
+    width, height = np.maximum(high - low + 1, 0).T
+    rows = np.repeat(np.arange(len(triangles)), height)  # one for each row of each box
+    y = np.arange(len(rows)) - np.repeat(np.cumsum(height) - height, height) + low[rows, 1]
+    number = np.repeat(rows, width[rows])
+    x = np.arange(len(number)) - np.repeat(np.cumsum(width[rows]) - width[rows] - low[rows, 0], width[rows])
+    return number, x, np.repeat(y, width[rows])

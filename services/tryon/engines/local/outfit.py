@@ -7,7 +7,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from services.tryon.engines.local.arrays import Image, Mask, erode, fill_holes, lab_of, resize_image
+from services.tryon.engines.local.arrays import Image, Mask, dilate, erode, fill_holes, lab_of, resize_image
 from services.tryon.engines.local.body import body_of
 from services.tryon.engines.local.cutout import Cutout, cloth_of, cut_out
 from services.tryon.engines.local.fronts import front_neckline, open_front
@@ -114,10 +114,10 @@ def _worn(person: Person, picture: Image, asked: str, long_side: int) -> Outfit:
     if asked == "tops":
         return worn_garment(person, picture, long_side)
     lower = lower_body_of(person, body_of(person))
-    unlike = 0.0 if asked == "bottoms" else _unlikeness(person, lower)
-    if asked == "auto" and (unlike > _ONE_CLOTH or _has_legs(person, lower)):
+    one = asked == "bottoms" or _is_one_cloth(person, lower)
+    if asked == "auto" and (not one or _has_legs(person, lower)):
         return worn_garment(person, picture, long_side)
-    if asked == "onePieces" and unlike > _TWO_CLOTHS:
+    if asked == "onePieces" and not one and _unlikeness(person, lower) > _TWO_CLOTHS:
         raise contradiction(Cut.TOP, asked)
     for problem in wearer_problems(person.pose, picture.shape[0]):
         raise problem
@@ -128,7 +128,16 @@ def _worn(person: Person, picture: Image, asked: str, long_side: int) -> Outfit:
     return one_piece_of(_with_real_hem(garment, lower), Cut.DRESS)
 
 
-_ONE_CLOTH, _TWO_CLOTHS = 0.5, 0.8
+_ONE_CLOTH, _TWO_CLOTHS = 0.5, 0.8  # unlikeness
+_NO_SEAM, _SEAM = 1.8, 3.0  # dresses, patterned ones too, were seen to have 0 to 1.2, tops on anything 3.2 and more
+
+
+def _is_one_cloth(person: Person, lower: LowerBody) -> bool:
+    """Whether what is worn goes on below the waist: no seam there, or where none can be looked at, alike colours."""
+    unlike, seam = _unlikeness(person, lower), _seam(person, lower)
+    if unlike == 1.0 or seam < _NO_SEAM:
+        return unlike < 1.0
+    return unlike <= _ONE_CLOTH and (seam < _SEAM or np.isinf(seam))
 
 
 def _unlikeness(person: Person, lower: LowerBody) -> float:
@@ -154,8 +163,25 @@ def _unlikeness(person: Person, lower: LowerBody) -> float:
     return float(cv2.compareHist(counts[0], counts[1], cv2.HISTCMP_BHATTACHARYYA))
 
 
+def _seam(person: Person, lower: LowerBody) -> float:
+    """How much sharper the cloth changes where what was taken for a top meets what was taken for a bottom.
+
+    Lightness and colour a little above and below the border, by what they change elsewhere in both by as far.
+    """
+    lab, top, old = lab_of(person.image), person.is_label(Label.TOP), lower.old
+    step = max(3, round(0.035 * lower.skeleton.unit))
+    both = top | old
+    change = np.abs(np.roll(lab, step, axis=0) - np.roll(lab, -step, axis=0)).max(axis=2)
+    inside = erode(both, 2 * step) & ~(person.regions.arms | person.regions.hands)
+    border = inside & np.roll(top, 2, axis=0) & np.roll(old, -2, axis=0)
+    elsewhere = inside & ~dilate(border, 2 * step)
+    if border.sum() < 0.2 * lower.skeleton.unit or not elsewhere.any():
+        return np.inf
+    return float(np.median(change[border]) / (np.percentile(change[elsewhere], 60) + 4))
+
+
 def _has_legs(person: Person, lower: LowerBody) -> bool:
-    return worn_crotch(person.is_label(Label.TOP) | lower.old, lower) is not None
+    return worn_crotch(person.is_label(Label.TOP) | lower.old, person.inside, lower) is not None
 
 
 def _with_real_hem(garment: Garment, lower: LowerBody) -> Garment:

@@ -30,7 +30,7 @@ from services.tryon.engines.local.arrays import (
     size_of,
 )
 from services.tryon.engines.local.colours import ColourHistogram, SkinModel, bins_of, skin_from
-from services.tryon.engines.local.filters import GuidedFilter
+from services.tryon.engines.local.filters import GuidedFilter, grab_cut
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.pose import Pose, selfie_mask
 from services.tryon.engines.local.regions import CLASSES, Label, Regions, body_core, priors_of, regions_of
@@ -75,7 +75,7 @@ class Person:
 
 
 def _silhouette(models: Models, image: Image, pose: Pose, skeleton: Skeleton) -> Plane:
-    """The person's matte: two networks' masks, GrabCut (Rother et al., 2004) in the doubtful rim, guided filter."""
+    """The person's matte: two networks' masks, GrabCut in the doubtful rim, guided filter."""
     from_pose = resize_plane(pose.silhouette, size_of(image))
     near_pose = dilate(from_pose > 0.2, 20)
     likely = np.maximum(from_pose, selfie_mask(models, image) * near_pose)
@@ -83,12 +83,9 @@ def _silhouette(models: Models, image: Image, pose: Pose, skeleton: Skeleton) ->
     small, likely_small = resize_image(image, half), resize_plane(likely, half)
     core = resize_mask(body_core(skeleton), half)
     sure, possible = erode(likely_small > 0.8, 3) & core, dilate(likely_small > 0.3, 5)
-    trimap = np.where(likely_small > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
-    trimap = np.where(sure, cv2.GC_FGD, np.where(possible, trimap, cv2.GC_BGD)).astype(np.uint8)
+    mask = sure | (possible & (likely_small > 0.5))
     if sure.any() and not possible.all():
-        cv2.setRNGSeed(1)
-        cv2.grabCut(small, trimap, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
-    mask = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
+        mask = grab_cut(small, sure, likely_small > 0.5, possible)
     return GuidedFilter(image, 4, 1e-4)(largest_component(mask).astype(np.float32))
 
 

@@ -38,7 +38,8 @@ def read_picture(data: bytes, which: Which, most_side: int | None = None) -> Ima
     if most_side is not None and max(rgb.size) > most_side:
         scale = most_side / max(rgb.size)
         size = (max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale)))
-        rgb = rgb.resize(size, Pillow.Resampling.LANCZOS)
+        # The gap keeps 40 million pixels from taking half a second that nothing could interrupt.
+        rgb = rgb.resize(size, Pillow.Resampling.LANCZOS, reducing_gap=1.5)
     return np.ascontiguousarray(np.asarray(rgb)[:, :, ::-1])
 
 

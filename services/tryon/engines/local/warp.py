@@ -47,8 +47,12 @@ class Fitting:
 
     def edge(self, index: int, row: float) -> float:
         """x of the garment's left (0) or right (1) side in a row."""
+        return float(self.edges(index, np.array([row]))[0])
+
+    def edges(self, index: int, rows: Vector) -> Vector:
+        """x of the garment's left (0) or right (1) side in each of many rows."""
         line = self.plans[index].edge
-        return float(np.interp(row, line[:, 1], line[:, 0]))
+        return np.interp(rows, line[:, 1], line[:, 0])
 
 
 def split(garment: Garment) -> list[tuple[int, Mask]]:
@@ -61,6 +65,9 @@ def split(garment: Garment) -> list[tuple[int, Mask]]:
         beyond_armhole = _outside(rows, columns, side.shoulder, side.armpit, side.sign) > 0
         beyond_side = _outside(rows, columns, side.armpit, side.hem, side.sign) > 2
         piece = garment.mask & beyond_armhole & ((rows <= side.armpit[1]) | beyond_side)
+        # What is further away than the cuff is the torso's side, even where that bulges as a wearer's does.
+        far = np.hypot(columns - side.shoulder[0], rows - side.shoulder[1])
+        piece &= far < 1.2 * max(side.sleeve.outer_length, length(side.sleeve.inner[-1] - side.shoulder))
         # A thin strip along the torso's side, where that bulges, is no part of the sleeve.
         piece &= dilate(largest_component(opened(piece, 5)), 5)
         torso &= ~piece
@@ -105,8 +112,10 @@ def fit(garment: Garment, body: Body) -> Fitting:
     top = float(tops[0][0][1] + tops[1][0][1]) / 2
     hem, own_hem = torso.hem_rows(top)
     edges = [torso.edge(index, torso.armpit_row(index, tops[index][1]), hem) for index in (0, 1)]
+    for index in (0, 1):
+        torso.armhole(index, tops[index][1], edges[index][0])
     torso.hem(edges)
-    torso.spine(top, hem)
+    torso.spine(top, float(edges[0][0][1] + edges[1][0][1]) / 2, hem)
     sleeves: dict[int, SleevePlan] = {}
     glue: list[tuple[int, int]] = []
     for part, (sign, _) in enumerate(pieces):

@@ -14,7 +14,10 @@ from PIL import Image as Pillow
 from skimage import data
 
 from sandbox.drawings import tshirt
-from services.tryon.engines.local.engine import LocalEngine, Options, Picture
+from services.tryon.engines.local.engine import LocalEngine, Options, Picture, Scene
+from services.tryon.engines.local.garment import Garment
+from services.tryon.engines.local.pictures import read_picture
+from services.tryon.engines.local.warp import Fitting, fit
 
 Image = npt.NDArray[np.uint8]
 _ROOT = Path(__file__).resolve().parents[4]
@@ -85,3 +88,23 @@ def dressed(engine: LocalEngine, astronaut: Image, person: bytes) -> Dressed:
         person, tshirt(SHIRT_COLOUR), Options(output_format="png"), lambda step, share: steps.append((step, share))
     )
     return Dressed(astronaut, decoded(picture.data), picture, steps)
+
+
+@pytest.fixture(scope="session")
+def scene(engine: LocalEngine, person: bytes) -> Scene:
+    """The astronaut and a striped T-shirt, understood."""
+    garment = read_picture(tshirt((180, 60, 40), "stripes"), "garment")
+    return engine.understand(read_picture(person, "person"), garment, Options())
+
+
+@pytest.fixture(scope="session")
+def garment(scene: Scene) -> Garment:
+    """The T-shirt."""
+    assert isinstance(scene.worn, Garment)
+    return scene.worn
+
+
+@pytest.fixture(scope="session")
+def fitting(scene: Scene, garment: Garment) -> Fitting:
+    """As it should be."""
+    return fit(garment, scene.body)

@@ -2,41 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from sandbox.drawings import sweater, tshirt
+from sandbox.drawings import sweater
 from services.tryon.engines.local.arrays import Plane
-from services.tryon.engines.local.check import LEAST_SCORE, Verdict
+from services.tryon.engines.local.check import LEAST_SCORE, Verdict, joint_shift
 from services.tryon.engines.local.engine import LocalEngine, Options, ResultNotGoodEnough, Scene
 from services.tryon.engines.local.garment import Garment
+from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.pictures import read_picture
-from services.tryon.engines.local.warp import Fitting, Part, fit
+from services.tryon.engines.local.pose import pose_again
+from services.tryon.engines.local.warp import Fitting, Part
 from services.tryon.tests.engine.conftest import Dressed
 
 Places = tuple[Plane, Plane]  # x and y of each pixel of a map
-
-
-@pytest.fixture(scope="session")
-def scene(engine: LocalEngine, person: bytes) -> Scene:
-    """The astronaut and a striped T-shirt, understood."""
-    garment = read_picture(tshirt((180, 60, 40), "stripes"), "garment")
-    return engine.understand(read_picture(person, "person"), garment, Options())
-
-
-@pytest.fixture(scope="session")
-def garment(scene: Scene) -> Garment:
-    """The T-shirt."""
-    assert isinstance(scene.worn, Garment)
-    return scene.worn
-
-
-@pytest.fixture(scope="session")
-def fitting(scene: Scene, garment: Garment) -> Fitting:
-    """As it should be."""
-    return fit(garment, scene.body)
 
 
 def _moved(fitting: Fitting, places: Callable[[Plane, Plane], Places]) -> Fitting:
@@ -71,6 +54,7 @@ BREAKS: dict[str, Callable[[Fitting, float], Fitting]] = {
     "swaying": lambda good, unit: _moved(good, lambda x, y: (x + 0.25 * unit * np.sin(6 * y / unit), y)),
     "a sleeve lost": lambda good, _unit: replace(good, parts=good.parts[:-1]),
     "both sleeves lost": lambda good, _unit: replace(good, parts=good.parts[:1]),
+    "up in the face": lambda good, unit: _moved(good, lambda x, y: (x, y + 0.45 * unit)),
     "a hole in the chest": lambda good, unit: _with_hole(good, 0.22 * unit),
 }
 
@@ -92,6 +76,27 @@ def test_a_broken_picture_is_refused(
     verdict = _verdict(engine, scene, garment, BREAKS[how](fitting, scene.body.skeleton.unit))
     assert verdict.score < LEAST_SCORE
     assert verdict.problems
+
+
+def test_a_garment_in_the_face_is_told(engine: LocalEngine, scene: Scene, garment: Garment, fitting: Fitting) -> None:
+    verdict = _verdict(engine, scene, garment, BREAKS["up in the face"](fitting, scene.body.skeleton.unit))
+    assert "the garment reaches into the face" in verdict.problems
+
+
+@pytest.mark.parametrize(("first_row", "noticed"), [(0, True), (120, False)])
+def test_only_with_a_head_is_it_told_who_faces_away(
+    model_dir: Path, scene: Scene, first_row: int, noticed: bool
+) -> None:
+    """Where the head is cut off, the model may take the same picture's left for right."""
+    models, photo = Models(model_dir, 1), np.ascontiguousarray(scene.photo[first_row:])
+    before = replace(scene.pose, points=scene.pose.points - [0, first_row])
+    looked = pose_again(models, photo, before)
+    assert looked is not None
+    turned = looked.points.copy()
+    turned[[11, 12, 23, 24]] = looked.points[[12, 11, 24, 23]]
+    measure = scene.body.skeleton.unit / scene.person.scale
+    shift = joint_shift(models, before, photo, replace(looked, points=turned), measure, [11, 12, 23, 24])
+    assert (shift > 0.4) is noticed
 
 
 def test_a_worse_shift_scores_lower(engine: LocalEngine, scene: Scene, garment: Garment, fitting: Fitting) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sandbox.drawings import sweater, tshirt, vest
-from services.tryon.engines.local.arrays import Image, resize_image
+from sandbox.drawings import Colour, sweater, tshirt, vest
+from services.tryon.engines.local.arrays import Image, resize_image, soften
 from services.tryon.engines.local.cutout import cut_out
 from services.tryon.engines.local.filters import GuidedFilter, push_pull
 from services.tryon.engines.local.landmarks import GarmentLandmarks, garment_landmarks
@@ -110,3 +110,13 @@ def test_a_white_garment_on_white_is_cut_out_whole() -> None:
     mask = cut_out(_work_frame(tshirt((238, 238, 238)))).mask
     reference = cut_out(_work_frame(tshirt((30, 60, 120)))).mask
     assert (mask & reference).sum() / (mask | reference).sum() > 0.95
+
+
+@pytest.mark.parametrize("colour", [(30, 60, 120), (24, 24, 26), (110, 70, 45), (130, 130, 130)])
+def test_a_garments_shadow_on_the_background_is_no_garment(colour: Colour) -> None:
+    image = _work_frame(tshirt(colour))
+    mask = cut_out(image).mask
+    fallen = np.roll(soften(mask, 5.0), (9, 4), axis=(0, 1)) * ~mask
+    shaded = np.clip(image * (1 - 0.45 * fallen[..., None]), 0, 255).astype(np.uint8)
+    found = cut_out(shaded).mask
+    assert (found & mask).sum() / (found | mask).sum() > 0.97

@@ -10,6 +10,7 @@ from sandbox import mannequin
 from sandbox.drawings import dress, jumpsuit, shorts, skirt, sweater, trousers, tshirt, vest
 from services.tryon.engines.local.arrays import resize_image
 from services.tryon.engines.local.body import body_of
+from services.tryon.engines.local.check import verdict_of
 from services.tryon.engines.local.cutout import cut_out
 from services.tryon.engines.local.engine import (
     Canceled,
@@ -18,12 +19,15 @@ from services.tryon.engines.local.engine import (
     Options,
     ResultNotGoodEnough,
 )
+from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.kinds import Cut, cut_of
 from services.tryon.engines.local.legs import lower_body_of
-from services.tryon.engines.local.lower_check import judge_one_piece
+from services.tryon.engines.local.lower_check import LOWER_LIMITS, judge_one_piece
 from services.tryon.engines.local.lower_garment import landmarks_of, without_gap
 from services.tryon.engines.local.mesh import backward_map, build_mesh
 from services.tryon.engines.local.models import Models
+from services.tryon.engines.local.one_piece import OnePiece
+from services.tryon.engines.local.outfit import read_outfit
 from services.tryon.engines.local.parse import understand
 from services.tryon.engines.local.pictures import read_picture
 from services.tryon.engines.local.pose import Pose, find_pose
@@ -197,6 +201,41 @@ def test_shorts_bare_legs_of_the_persons_own_skin(wear: Wear, standing: Image) -
     assert _is_near(_colour(after, BETWEEN_SHINS), _colour(standing, BETWEEN_SHINS), 12)
 
 
+def _edges(picture: Image, row: int) -> tuple[int, int]:
+    """First and last column of the left leg in a row, before a plain background."""
+    background = picture[row, 20].astype(np.int16)
+    leg = np.flatnonzero(np.abs(picture[row, :384].astype(np.int16) - background).max(axis=1) > 40)
+    return int(leg[0]), int(leg[-1])
+
+
+def test_painted_legs_meet_the_real_ones_below_an_old_hem(engine: LocalEngine, model_dir: object) -> None:
+    before = mannequin.person(long_trousers=False)
+    scaled = skirt(GREEN)
+    old = decoded(engine.generate(encoded(before), scaled, Options(output_format="png")).data)  # legs bare below it
+    after = decoded(engine.generate(encoded(old), shorts(BRICK), Options(output_format="png")).data)
+    hem = next(row for row in range(700, 1100) if not _is_near(old[row, 330], GREEN, 40))
+    assert _is_near(_colour(after, (316, hem - 40, 340, hem - 25)), _colour(after, (316, hem + 25, 340, hem + 40)), 18)
+    for upper, lower in zip(_edges(after, hem - 16), _edges(after, hem + 16), strict=True):
+        assert abs(upper - lower) < 9
+
+
+def test_a_step_in_a_leg_is_not_delivered() -> None:
+    good = dict.fromkeys(("joints", "kept", "background", "colours", "holes", "torn", "left over", "pieces"), 0.0)
+    good |= {"skin": 0.0, "busy": 0.0, "feet": 0.0, "step": 0.05, "turned": 1.0, "reparse": 1.0, "cut": 0.0}
+    assert verdict_of(good, LOWER_LIMITS).score > 0.9
+    assert verdict_of(good | {"step": 0.2}, LOWER_LIMITS).score < 0.5
+
+
+@pytest.mark.parametrize(("garment", "is_dress"), [(dress(pattern="stripes"), True), (skirt(GREEN), False)])
+def test_a_dress_that_somebody_wears_is_told_from_a_top_by_how_it_goes_on_below_the_waist(
+    model_dir: object, wear: Wear, garment: bytes, is_dress: bool
+) -> None:
+    worn = np.ascontiguousarray(wear(garment)[:, :, ::-1])
+    models = Models(model_dir)  # type: ignore[arg-type]
+    outfit = read_outfit(models, worn, find_pose(models, worn), "auto", 640)
+    assert isinstance(outfit, OnePiece if is_dress else Garment)
+
+
 def test_a_skirt_hangs_over_both_legs(wear: Wear, standing: Image) -> None:
     after = wear(skirt(GREEN))
     for box in (SEAT, THIGH, (372, 740, 396, 800)):
@@ -324,8 +363,18 @@ def test_legs_before_a_busy_background_are_not_guessed_at(engine: LocalEngine) -
 
 def test_much_invented_skin_on_arms_is_not_delivered() -> None:
     good = dict.fromkeys(
-        ("joints", "face", "background", "colours", "holes", "torn", "left over", "pieces", "feet"), 0.0
+        ("joints", "face", "background", "colours", "holes", "torn", "left over", "pieces", "feet", "step", "buried"),
+        0.0,
     )
-    good |= {"skin": 0.0, "busy": 0.0, "cut": 0.0, "sleeves": 0.0, "turned": 1.0, "reparse": 1.0, "plan": 1.0}
+    good |= {
+        "skin": 0.0,
+        "busy": 0.0,
+        "buried": 0.0,
+        "cut": 0.0,
+        "sleeves": 0.0,
+        "turned": 1.0,
+        "reparse": 1.0,
+        "plan": 1.0,
+    }
     assert judge_one_piece(good, {"upper skin": 0.2}).score > 0.9
     assert judge_one_piece(good, {"upper skin": 0.95}).score < 0.5

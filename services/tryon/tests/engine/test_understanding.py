@@ -7,17 +7,11 @@ import pytest
 from sandbox.drawings import Colour, tshirt
 from services.tryon.engines.local.arrays import Image, resize_image
 from services.tryon.engines.local.cutout import cut_out
-from services.tryon.engines.local.engine import LocalEngine, Options, Scene
+from services.tryon.engines.local.engine import Scene
 from services.tryon.engines.local.landmarks import garment_landmarks
 from services.tryon.engines.local.parse import WORK_SIDE
 from services.tryon.engines.local.pictures import read_picture
 from services.tryon.engines.local.regions import Label
-
-
-@pytest.fixture(scope="module")
-def scene(engine: LocalEngine, person: bytes) -> Scene:
-    """The astronaut."""
-    return engine.understand(read_picture(person, "person"), read_picture(tshirt(), "garment"), Options())
 
 
 def test_joints_are_where_they_are_in_the_photo(scene: Scene) -> None:
