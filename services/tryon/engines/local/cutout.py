@@ -15,11 +15,14 @@ from services.tryon.engines.local.arrays import (
     closed,
     components,
     dilate,
+    dot,
     erode,
     fill_holes,
     floats,
     lab_of,
+    largest_channel,
     largest_component,
+    norm,
     opened,
     resize_image,
     resize_mask,
@@ -69,9 +72,9 @@ def _terms(rows: npt.NDArray[np.float32], columns: npt.NDArray[np.float32]) -> n
 def _background_distance(lab: Colours) -> Plane:
     """Distance of each pixel from the background, a quadratic surface: studio light falls off smoothly."""
     height, width = lab.shape[:2]
-    from_border = np.linalg.norm((lab - np.median(_border(lab), axis=0)) * _CHROMA_WEIGHT, axis=2)
+    from_border = norm(floats(lab - np.median(_border(lab), axis=0)) * _CHROMA_WEIGHT)
     soft = blur(lab, 1.0)
-    slope = sum(np.abs(cv2.Sobel(soft, cv2.CV_32F, dx, dy)).max(axis=2) for dx, dy in ((1, 0), (0, 1)))
+    slope = sum(largest_channel(np.abs(cv2.Sobel(soft, cv2.CV_32F, dx, dy))) for dx, dy in ((1, 0), (0, 1)))
     frame = np.ones((height, width), np.bool_)
     rim = int(0.06 * min(height, width))
     frame[rim:-rim, rim:-rim] = False
@@ -87,7 +90,7 @@ def _background_distance(lab: Colours) -> Plane:
         fit = np.linalg.lstsq(known * weights[:, None], values * weights[:, None], rcond=None)[0]
         weights = 1 / np.maximum(np.linalg.norm(known @ fit - values, axis=1), 1)
     surface = (terms @ fit.astype(np.float32)).reshape(lab.shape)
-    distance: Plane = np.linalg.norm((lab - surface) * _CHROMA_WEIGHT, axis=2).astype(np.float32)
+    distance: Plane = norm((lab - surface) * _CHROMA_WEIGHT)
     return distance
 
 
@@ -250,7 +253,7 @@ def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:
         lightest, darkest = (background[0], cloth[0] + 10) if cloth[0] < background[0] - 20 else (background[0] - 8, 0)
     shade = (soft[..., 0] < lightest) & (soft[..., 0] > darkest)
     shade |= distance < min(8.0, 0.3 * contrast)
-    shade &= mask & (slope < _STEEPEST_SHADE) & (np.abs(soft[..., 1:] - background[1:]).max(axis=2) < 4)
+    shade &= mask & (slope < _STEEPEST_SHADE) & (largest_channel(np.abs(soft[..., 1:] - background[1:])) < 4)
     rim, outside = ~erode(mask, _WIDEST_SHADE * mask.shape[1]), ~mask
     numbers, _ = components((shade & rim) | outside)
     touching = np.unique(numbers[outside & ~erode(outside, 1)])
@@ -292,8 +295,8 @@ def _thin_edge(cloth: Image, mask: Mask, alpha: Plane) -> Plane:
     front = resize_plane(push_pull(small, resize_mask(inner, half).astype(np.float32)), size)
     back = resize_plane(push_pull(small, resize_mask(outer, half).astype(np.float32)), size)
     along = front - back
-    contrast = (along**2).sum(axis=2)
-    share = ((cloth.astype(np.float32) - back) * along).sum(axis=2) / np.maximum(contrast, 1)
+    contrast = dot(along, along)
+    share = floats(dot(cloth.astype(np.float32) - back, along) / np.maximum(contrast, 1))
     share = blur(np.clip(share, 0, 1), 1.2)
     trust = np.clip((np.sqrt(contrast) - 45) / 40, 0, 1) * ~inner
     result: Plane = alpha * (1 - trust) + np.minimum(alpha, np.clip((share - 0.35) / 0.4, 0, 1)) * trust
