@@ -185,8 +185,7 @@ class Stack:
         result["cloudinary"] = base | {"CLOUDINARY_SANDBOX_PORT": str(self.ports["cloudinary"])}
         result["auth"]["SMTP_URL"] = os.environ.get("SMTP_URL", f"smtp://127.0.0.1:{self.ports['smtp']}")
         result["mail"] = base | {"SMTP_PORT": str(self.ports["smtp"]), "MAIL_PORT": str(self.ports["mail"])}
-        if "ENGINES" in os.environ:
-            result["tryon"]["ENGINES"] = os.environ["ENGINES"]
+        result["tryon"] |= {name: os.environ[name] for name in _ENGINES_OF_BOTH if name in os.environ}
         result["worker"] = result["tryon"] | {"LISTEN": f"127.0.0.1:{self.ports['worker']}"} | _engines()
         result["stripe"] = base | self._stripe(values)
         result["gateway"] = base | self._gateway()
@@ -257,6 +256,10 @@ class Stack:
             counts = [int(line.rsplit(b" ", 1)[1]) for line in answer.read().splitlines()]
             return sum(counts) > 0
         return False
+
+
+_ENGINES_OF_BOTH = ("ENGINES", "PROVIDER_WEBHOOK_URL", "REPLICATE_WEBHOOK_SECRET", "FAL_WEBHOOK_KEYS_URL")
+"""What both halves of the try-on service are told of engines."""
 
 
 def _engines() -> dict[str, str]:

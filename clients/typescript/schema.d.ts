@@ -642,6 +642,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tryon/webhooks/replicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replicate's word that a prediction has ended, whose signature is the permission
+         * @description Replicate's word that a prediction has ended, whose signature is the permission. It only says where to look.
+         */
+        post: operations["receiveReplicateWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tryon/webhooks/fal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * fal's word that a request has ended, whose signature is the permission
+         * @description fal's word that a request has ended, whose signature is the permission. It only says where to look.
+         */
+        post: operations["receiveFalWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -1305,6 +1345,14 @@ export interface components {
             box: number[];
         };
         ReceiveCloudinaryNotificationResponse: {
+            /** @example true */
+            received: boolean;
+        };
+        ReceiveFalWebhookResponse: {
+            /** @example true */
+            received: boolean;
+        };
+        ReceiveReplicateWebhookResponse: {
             /** @example true */
             received: boolean;
         };
@@ -4964,6 +5012,124 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            504: components["responses"]["504-UNAVAILABLE"];
+        };
+    };
+    receiveReplicateWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of Replicate's messages it is */
+                "Webhook-Id"?: string;
+                /** @description When Replicate signed it, in seconds */
+                "Webhook-Timestamp"?: string;
+                /** @description Replicate's signatures over id, time and body */
+                "Webhook-Signature"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One of Replicate's predictions, byte by byte as it was signed */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description All went well */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "received": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReceiveReplicateWebhookResponse"];
+                };
+            };
+            /**
+             * @description The request cannot be accepted.
+             *
+             *     - `WEBHOOK_REFUSED`: Not signed by the provider that it names, or not of late. Nothing was changed.
+             *     - `BAD_REQUEST`: The request is not HTTP, or its body or a parameter is not what the call takes.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: components["responses"]["404-ROUTE_NOT_FOUND"];
+            413: components["responses"]["413-REQUEST_TOO_LARGE"];
+            429: components["responses"]["429-RATE_LIMITED"];
+            431: components["responses"]["431-REQUEST_TOO_LARGE"];
+            500: components["responses"]["500-INTERNAL"];
+            503: components["responses"]["503-UNAVAILABLE"];
+            504: components["responses"]["504-UNAVAILABLE"];
+        };
+    };
+    receiveFalWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which request it is about */
+                "X-Fal-Webhook-Request-Id"?: string;
+                /** @description Whose request it is */
+                "X-Fal-Webhook-User-Id"?: string;
+                /** @description When fal signed it, in seconds */
+                "X-Fal-Webhook-Timestamp"?: string;
+                /** @description fal's signature over all of these and the body */
+                "X-Fal-Webhook-Signature"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description fal's outcome of a request, byte by byte as it was signed */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description All went well */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "received": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReceiveFalWebhookResponse"];
+                };
+            };
+            /**
+             * @description The request cannot be accepted.
+             *
+             *     - `WEBHOOK_REFUSED`: Not signed by the provider that it names, or not of late. Nothing was changed.
+             *     - `BAD_REQUEST`: The request is not HTTP, or its body or a parameter is not what the call takes.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: components["responses"]["404-ROUTE_NOT_FOUND"];
+            413: components["responses"]["413-REQUEST_TOO_LARGE"];
+            429: components["responses"]["429-RATE_LIMITED"];
+            431: components["responses"]["431-REQUEST_TOO_LARGE"];
+            500: components["responses"]["500-INTERNAL"];
+            503: components["responses"]["503-UNAVAILABLE"];
             504: components["responses"]["504-UNAVAILABLE"];
         };
     };

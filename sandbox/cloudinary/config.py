@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from ..command import is_loopback
 
 PREFIX = "CLOUDINARY_SANDBOX_"
 
@@ -27,7 +27,7 @@ class Config:
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
-        if not self.allow_remote and not _is_loopback(self.host):
+        if not self.allow_remote and not is_loopback(self.host):
             raise ValueError(f"The host {self.host} is not loopback; pass --allow-remote if it is meant.")
 
     @property
@@ -39,19 +39,3 @@ class Config:
     def cloudinary_url(self) -> str:
         """What a client's CLOUDINARY_URL is to be."""
         return f"cloudinary://{self.api_key}:{self.api_secret}@{self.cloud_name}"
-
-
-def environment_defaults(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The `CLOUDINARY_SANDBOX_*` variables, by the lower-case name of the setting."""
-    return {
-        name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX) and value
-    }
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

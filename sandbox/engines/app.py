@@ -15,6 +15,7 @@ _PROVIDERS = (
     fashn.PROVIDER,
     fal.PROVIDER,
     fal.PLATFORM,
+    fal.PUBLIC,
     replicate.PROVIDER,
     vertex.PROVIDER,
     vertex.TOKENS,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from ..command import is_loopback
+
+WEBHOOK_SECRET = "whsec_c2FuZGJveA=="  # noqa: S105 - of nobody's account
+PREFIX = "ENGINES_SANDBOX_"
+"""Of the variables that set its options."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,8 @@ class Config:
     """Base of the addresses it gives out; the bound address when absent."""
     api_key: str = "sandbox"
     """The one key that FASHN's, fal's and Replicate's API accept."""
+    webhook_secret: str = WEBHOOK_SECRET
+    """What Replicate's webhooks are signed with."""
     painter: str = "instant"
     """`local` makes real pictures with Drape's own engine; `instant` pastes the garment on."""
     model_dir: Path = Path(".cache/models")
@@ -30,27 +36,10 @@ class Config:
     def __post_init__(self) -> None:
         if self.painter not in ("instant", "local"):
             raise ValueError(f"The painter {self.painter} is neither instant nor local.")
-        if not self.allow_remote and not _is_loopback(self.host):
+        if not self.allow_remote and not is_loopback(self.host):
             raise ValueError(f"The host {self.host} is not loopback; pass --allow-remote if it is meant.")
 
     @property
     def base_url(self) -> str:
         """The address of this sandbox, without a trailing slash."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
-
-
-def environment_defaults(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The `ENGINES_SANDBOX_*` variables, by the lower-case name of the setting."""
-    prefix = "ENGINES_SANDBOX_"
-    return {
-        name.removeprefix(prefix).lower(): value for name, value in environ.items() if name.startswith(prefix) and value
-    }
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -6,6 +6,7 @@ import asyncio
 import io
 import secrets
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from .config import Config
 from .errors import ApiError
 from .knobs import Knobs
 from .painter import Inputs, Painter, Unpaintable
+from .webhooks import Signing, tell
 
 STUCK = "stuck"
 """An outcome of every provider: the run never ends."""
@@ -35,6 +37,10 @@ class Run:
     looks: int = 0
     canceled: bool = False
     deleted: bool = False
+    stored: bool = True
+    """Whether the provider keeps what went in and came out."""
+    webhook_answers: list[int] = field(default_factory=list)
+    """The status with which each webhook was answered; 0 is no answer."""
 
     @property
     def painted(self) -> bool:
@@ -49,10 +55,12 @@ class Sandbox:
         self.config = config
         self.knobs = Knobs()
         self.painter = Painter(config)
+        self.signing = Signing(config.webhook_secret)
         self.runs: dict[str, Run] = {}
         self.keys_at_files = 0
         """How often somebody showed a key to where the results are, which is not the API."""
         self._calls: dict[str, deque[float]] = {}
+        self._telling: set[asyncio.Task[None]] = set()
 
     def begin(self, provider: str, given: dict[str, Any], inputs: Inputs) -> Run:
         """A new run, which is worked on from now on."""
@@ -69,6 +77,13 @@ class Sandbox:
         )
         self.runs[run.id] = run
         return run
+
+    def tell(self, run: Run, url: str, content: Callable[[], dict[str, Any]]) -> None:
+        """Has a webhook sent when the run has ended, if there is somebody to tell."""
+        if url:
+            telling = asyncio.create_task(tell(self, run, url, content))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
 
     def find(self, provider: str, run_id: str) -> Run:
         """A run of the provider. Raises ApiError."""
@@ -130,6 +145,8 @@ class Sandbox:
         """Forgets every run and turns every knob back."""
         for run in self.runs.values():
             run.painting.cancel()
+        for telling in self._telling:
+            telling.cancel()
         self.runs.clear()
         self._calls.clear()
         self.keys_at_files = 0

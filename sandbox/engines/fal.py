@@ -11,15 +11,33 @@ from .core import Run, Sandbox
 from .endpoints import Endpoint, Provider, json_of
 from .errors import ApiError
 from .fashn import model_run
+from .webhooks import published_keys
 
 _PROBLEMS = {"NO_PERSON_FOUND": "face_detection_error", "IMAGE_UNREADABLE": "image_load_error"}
 
 
 async def _submit(sandbox: Sandbox, request: Request) -> Response:
     run = model_run(sandbox, "fal", await json_of(request), 422, {"sync_mode"})
+    run.stored = request.headers.get("x-fal-store-io") != "0"
+    sandbox.tell(run, request.query_params.get("fal_webhook", ""), lambda: _outcome(sandbox, run))
     base = f"{sandbox.config.base_url}/fal-ai/fashn/requests/{run.id}"
     links = {"response_url": base, "status_url": f"{base}/status", "cancel_url": f"{base}/cancel"}
     return JSONResponse({"request_id": run.id, "queue_position": 0} | links)
+
+
+def _outcome(sandbox: Sandbox, run: Run) -> dict[str, Any]:
+    """What a webhook says."""
+    base = {"request_id": run.id, "gateway_request_id": run.id}
+    if run.canceled:
+        return base | {"status": "ERROR", "error": "Canceled", "payload": None}
+    if failure := _failure(sandbox, run):
+        return base | {"status": "ERROR", "error": failure.name, "payload": _words(failure)}
+    return base | {"status": "OK", "payload": _images(sandbox, run)}
+
+
+def _images(sandbox: Sandbox, run: Run) -> dict[str, Any]:
+    url = f"{sandbox.config.base_url}/files/{run.id}"
+    return {"images": [{"url": url, "content_type": f"image/{run.inputs.output_format}"}]}
 
 
 async def _status(sandbox: Sandbox, request: Request) -> Response:
@@ -44,8 +62,7 @@ async def _result(sandbox: Sandbox, request: Request) -> Response:
         raise ApiError(400, "request_in_progress", "Request is still in progress")
     if failure := _failure(sandbox, run):
         raise failure
-    url = f"{sandbox.config.base_url}/files/{run.id}"
-    return JSONResponse({"images": [{"url": url, "content_type": f"image/{run.inputs.output_format}"}]})
+    return JSONResponse(_images(sandbox, run))
 
 
 async def _cancel(sandbox: Sandbox, request: Request) -> Response:
@@ -96,4 +113,10 @@ PLATFORM = Provider(
     authorized=lambda sandbox, value: value == f"Key {sandbox.config.api_key}-admin",
     words=lambda error: {"error": {"type": error.name, "message": error.message}},
     endpoints=(Endpoint("delete", "DELETE", "/v1/models/requests/{id}/payloads", _delete),),
+)
+PUBLIC = Provider(
+    name="fal",
+    authorized=lambda _, __: True,
+    words=_words,
+    endpoints=(Endpoint("keys", "GET", "/.well-known/jwks.json", published_keys),),
 )

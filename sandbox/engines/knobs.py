@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import BadKnob
+from .webhooks import WEBHOOKS
 
 PROVIDERS = ("fashn", "fal", "replicate", "vertex")
-STEPS = ("submit", "status", "result", "cancel", "delete", "file", "token")
+STEPS = ("submit", "status", "result", "cancel", "delete", "file", "token", "keys", "secret")
 KINDS = ("error", "hang", "cut", "garbage")
 PICTURES = ("good", "broken", "huge", "other_shape")
 
@@ -62,6 +63,8 @@ class Knobs:
     huge_bytes: int = 40_000_000
     limits: bool = True
     """FASHN's: 50 runs a minute, 50 looks at their status in 10 seconds."""
+    webhooks: str = "good"
+    """What they are like: one of `WEBHOOKS`."""
     faults: list[Fault] = field(default_factory=list)
 
     def apply(self, changes: Any) -> None:
@@ -127,5 +130,6 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "picture": lambda value: value in PICTURES,
     "huge_bytes": _is_count,
     "limits": _is_flag,
+    "webhooks": lambda value: value in WEBHOOKS,
     "faults": lambda value: isinstance(value, list) and all(isinstance(item, dict) for item in value),
 }

@@ -11,6 +11,7 @@ from .core import Run, Sandbox
 from .endpoints import Endpoint, Provider, check_choices, from_data_uri, json_of
 from .errors import ApiError
 from .painter import Inputs
+from .webhooks import default_secret
 
 _CATEGORIES = {"upper_body": "tops", "lower_body": "bottoms", "dresses": "onePieces"}
 _CHOICES: dict[str, tuple[Any, ...]] = {
@@ -37,7 +38,10 @@ async def _create(sandbox: Sandbox, request: Request) -> Response:
         output_format="png",
         seed=inputs.get("seed", 0),
     )
-    return JSONResponse(_prediction(sandbox, sandbox.begin("replicate", shown, asked)), 201)
+    run = sandbox.begin("replicate", shown, asked)
+    # Theirs has in it what was sent to them.
+    sandbox.tell(run, str(given.get("webhook", "")), lambda: _prediction(sandbox, run) | {"input": inputs})
+    return JSONResponse(_prediction(sandbox, run), 201)
 
 
 async def _get(sandbox: Sandbox, request: Request) -> Response:
@@ -87,5 +91,6 @@ PROVIDER = Provider(
         Endpoint("submit", "POST", "/v1/predictions", _create),
         Endpoint("status", "GET", "/v1/predictions/{id}", _get),
         Endpoint("cancel", "POST", "/v1/predictions/{id}/cancel", _cancel),
+        Endpoint("secret", "GET", "/v1/webhooks/default/secret", default_secret),
     ),
 )

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from pathlib import Path
 
-import uvicorn
-
+from ..command import Option, Serving, parse, serve
 from .app import create_app
-from .config import Config, environment_defaults
+from .config import PREFIX, Config
+
+_OPTIONS: tuple[Option, ...] = (
+    ("host", "127.0.0.1", "address to listen on"),
+    ("port", "4242", "port to listen on"),
+    ("public-url", None, "base of the hosted pages' addresses"),
+    ("secret-key", None, "the only key accepted (any sk_test_ key otherwise)"),
+    ("webhook-url", None, "where events are delivered (nowhere otherwise)"),
+    ("webhook-secret", "whsec_sandbox", "signing secret of the deliveries"),
+    ("webhook-events", "*", "comma-separated types to deliver"),
+    ("state", None, "JSON file that keeps the state over a restart"),
+    ("retry-base-ms", "1000", "pause after the first failed delivery"),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted; the exit status is 2 when the settings make no sense."""
-    try:
-        config = _config(arguments)
-        app = create_app(config)
-    except ValueError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    uvicorn.run(app, host=config.host, port=config.port, log_level="warning")
-    return 0
+    return serve(lambda: _serving(arguments))
 
 
-def _config(arguments: list[str] | None) -> Config:
-    given = _parser().parse_args(arguments)
-    return Config(
+def _serving(arguments: list[str] | None) -> Serving:
+    given = parse("stripe", "A stand-in for Stripe.", PREFIX, _OPTIONS, arguments)
+    config = Config(
         host=given.host,
         port=int(given.port),
         public_url=given.public_url,
@@ -40,35 +42,9 @@ def _config(arguments: list[str] | None) -> Config:
         retry_base_ms=int(given.retry_base_ms),
         allow_remote=given.allow_remote,
     )
-
-
-def _parser() -> argparse.ArgumentParser:
-    env = environment_defaults()
-    parser = argparse.ArgumentParser(
-        prog="python -m sandbox.stripe",
-        description="A stand-in for Stripe.",
-        epilog="Each option can also be set as STRIPE_SANDBOX_<OPTION>, e.g. STRIPE_SANDBOX_WEBHOOK_URL.",
-    )
-
-    def option(name: str, default: str | None, text: str) -> None:
-        parser.add_argument(f"--{name}", default=env.get(name.replace("-", "_"), default), help=text)
-
-    option("host", "127.0.0.1", "address to listen on")
-    option("port", "4242", "port to listen on")
-    option("public-url", None, "base of the hosted pages' addresses")
-    option("secret-key", None, "the only key accepted (any sk_test_ key otherwise)")
-    option("webhook-url", None, "where events are delivered (nowhere otherwise)")
-    option("webhook-secret", "whsec_sandbox", "signing secret of the deliveries")
-    option("webhook-events", "*", "comma-separated types to deliver")
-    option("state", None, "JSON file that keeps the state over a restart")
-    option("retry-base-ms", "1000", "pause after the first failed delivery")
-    parser.add_argument(
-        "--allow-remote",
-        action="store_true",
-        default=env.get("allow_remote", "") in ("1", "true", "yes"),
-        help="accept addresses that are not loopback",
-    )
-    return parser
+    app = create_app(config)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    return app, config.host, config.port
 
 
 if __name__ == "__main__":

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..command import is_loopback
+
 API_VERSION = "2026-10-28.endive"
+PREFIX = "STRIPE_SANDBOX_"
+"""Of the variables that set its options."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,27 +39,10 @@ class Config:
         if self.allow_remote:
             return
         for name, host in (("host", self.host), ("webhook URL", urlsplit(self.webhook_url or "").hostname)):
-            if host is not None and not _is_loopback(host):
+            if host is not None and not is_loopback(host):
                 raise ValueError(f"The {name} {host} is not loopback; pass --allow-remote if it is meant.")
 
     @property
     def base_url(self) -> str:
         """The address at which a browser reaches the hosted pages, without a trailing slash."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
-
-
-def environment_defaults(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The `STRIPE_SANDBOX_*` variables, by the lower-case name of the setting."""
-    prefix = "STRIPE_SANDBOX_"
-    return {
-        name.removeprefix(prefix).lower(): value for name, value in environ.items() if name.startswith(prefix) and value
-    }
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -43,6 +43,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         await peers.close()
         await db.close()
 
+    runner = _runner(config, url, parts, peers)
     return server.Service(
         name="auth",
         listen=config.listen,
@@ -53,7 +54,8 @@ async def compose(config: Settings, url: str) -> server.Service:
         users=_users(parts, config.token_issuer),
         tokens=tokens,
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],
-        background=(_runner(config, url, parts, peers).run, parts.keys.run),
+        background=(runner.run, parts.keys.run),
+        hand_back=runner.hand_back,
         ready=db.ready,
         close=close,
     )

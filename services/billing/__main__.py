@@ -13,13 +13,14 @@ from services.billing.ledger import Ledger
 from services.billing.payments import Payments
 from services.billing.portal import Portal
 from services.billing.reconciliation import Reconciliation
-from services.billing.settings import AuditSettings, Settings
+from services.billing.settings import Settings
 from services.billing.subscriptions import Subscriptions
 from services.billing.transactions import Transactions
 from services.billing.webhooks import PROCESS_TASK, Webhooks
 from services.kit import client, database, embedded, server, tasks, user_data
 from services.kit.identity import ServiceTokens
 from services.kit.rpc import Access
+from services.kit.settings import DatabaseSettings
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         tokens=tokens,
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],
         background=(runner.run,),
+        hand_back=runner.hand_back,
         ready=db.ready,
         close=close,
     )
@@ -91,7 +93,7 @@ async def compose(config: Settings, url: str) -> server.Service:
 
 async def audit_books() -> bool:
     """Checks the books, and says on standard output what is wrong with them; whether nothing is."""
-    config = AuditSettings()
+    config = DatabaseSettings()
     url = config.database_url or embedded.service_url(Path(config.data_dir), "billing")
     db = database.Database(url, pool=1)
     try:

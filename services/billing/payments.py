@@ -23,6 +23,7 @@ from services.billing.stripe_states import (
     read_subscription,
     withdrawn,
 )
+from services.kit import telemetry
 
 # Stripe's own default, which its SDK keeps to the past only.
 TOLERANCE_SECONDS = 300
@@ -36,6 +37,16 @@ class CustomerGone(PaymentsUnavailable):
     """Somebody has deleted the customer at Stripe."""
 
 
+class _Http(stripe.HTTPXClient):
+    """The SDK's connections; telemetry is told of each request."""
+
+    async def request_async(self, method: str, url: str, *args: Any, **options: Any) -> Any:
+        with telemetry.request(method.upper(), url, telemetry.template(url)) as answered:
+            answer = await super().request_async(method, url, *args, **options)
+            answered(answer[1])
+            return answer
+
+
 class Payments:
     """Calls Stripe's API with deadlines and idempotency keys. Raises PaymentsUnavailable when it does not answer."""
 
@@ -44,7 +55,7 @@ class Payments:
         self._client = stripe.StripeClient(
             secret_key,
             base_addresses={"api": api_base} if api_base else {},
-            http_client=stripe.HTTPXClient(timeout=timeout, allow_sync_methods=True),
+            http_client=_Http(timeout=timeout, allow_sync_methods=True),
             max_network_retries=_RETRIES,
         )
         self._webhook_secret = webhook_secret

@@ -3,7 +3,6 @@
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.kit.settings import ServiceSettings
 
@@ -27,12 +26,3 @@ class Settings(ServiceSettings):
         if not self.stripe_secret_key.get_secret_value() or not self.stripe_webhook_secret.get_secret_value():
             raise ValueError("STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET must not be empty")
         return self
-
-
-class AuditSettings(BaseSettings):
-    """What checking the books needs: the database and nothing else."""
-
-    model_config = SettingsConfigDict(extra="ignore")
-
-    database_url: str = ""
-    data_dir: str = ".data"

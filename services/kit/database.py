@@ -10,6 +10,8 @@ from typing import Any
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -17,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from services.kit import embedded, telemetry, tracing
 from services.kit.errors import Unavailable, UnstorableText
-from services.kit.settings import ServiceSettings
+from services.kit.settings import DatabaseSettings
 
 log = logging.getLogger(__name__)
 
@@ -170,24 +172,60 @@ async def why_unreachable(url: str) -> str:
     return ""
 
 
-def database_url(settings: ServiceSettings, name: str) -> str:
+def database_url(settings: DatabaseSettings, name: str) -> str:
     """The service's database: the configured one, or its own one in the embedded server."""
     return settings.database_url or embedded.service_url(Path(settings.data_dir), name)
 
 
 async def migrate(url: str, migrations: Path) -> None:
-    """Brings the database to the newest revision. Several replicas may do so at once: one works, the others wait."""
+    """Brings the database to the newest revision. Several replicas may do so at once: one works, the others wait.
+
+    What a later version has migrated is left as it is: versions only add, so this one can work on it.
+    """
+    async with _opened(url) as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('drape.migrations'))"))
+        await connection.run_sync(_upgrade, _alembic(migrations))
+
+
+async def wait_for_schema(url: str, migrations: Path, every_seconds: float = 2) -> None:
+    """Returns once the database is where `migrate` would bring it, or further; somebody else does that."""
+    while why := await why_unreachable(url) or await _why_behind(url, migrations):
+        log.info("waiting for the database's schema", extra={"why": why})
+        await asyncio.sleep(every_seconds)
+
+
+async def _why_behind(url: str, migrations: Path) -> str:
+    async with _opened(url) as connection:
+        return await connection.run_sync(_behind, _alembic(migrations))
+
+
+@asynccontextmanager
+async def _opened(url: str) -> AsyncIterator[AsyncConnection]:
     engine = create_async_engine(_DIALECT, async_creator=lambda: connect(url))
     try:
         async with engine.begin() as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('drape.migrations'))"))
-            await connection.run_sync(_upgrade, migrations)
+            yield connection
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection, migrations: Path) -> None:
+def _alembic(migrations: Path) -> Config:
     config = Config()
     config.set_main_option("script_location", str(migrations))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
+
+
+def _upgrade(connection: Connection, config: Config) -> None:
+    if _behind(connection, config):
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _behind(connection: Connection, config: Config) -> str:
+    """What revision is missing; empty if none is, or the database is at one that only a later version has."""
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
+    current, head = MigrationContext.configure(connection).get_current_revision(), scripts.get_current_head()
+    if current == head or (current and current not in known):
+        return ""
+    return f"it is at {current or 'no revision'}, and {head} is needed"

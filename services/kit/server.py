@@ -20,12 +20,13 @@ from services.kit import database, failpoints, settings, tasks, telemetry
 from services.kit.client import MAX_MESSAGE_BYTES
 from services.kit.identity import ServiceTokens, UserTokens
 from services.kit.rpc import OPEN_SERVICES, Access, RpcInterceptor
-from services.kit.settings import ServiceSettings
+from services.kit.settings import DatabaseSettings, ServiceSettings
 from services.kit.tls import Tls
 from services.kit.tracing import ServerTracing
 
 log = logging.getLogger(__name__)
 
+_HAND_BACK_SECONDS = 3
 LIVENESS = "liveness"
 """What health checks ask for to learn whether the process is alive: it is, even while its database is away."""
 
@@ -46,6 +47,8 @@ class Service:
     """What runs beside the server until the event is set."""
     alongside: Iterable[Callable[[asyncio.Event], Awaitable[None]]] = ()
     """The same, but its event is set only when the calls and the work under way at the end are done: they need it."""
+    hand_back: Callable[[], Awaitable[None]] | None = None
+    """Gives work under way to others, when it does not end in time."""
     ready: Callable[[], Awaitable[None]] | None = None
     """Raises while the service cannot work, for its health check."""
     close: Callable[[], Awaitable[None]] | None = None
@@ -121,6 +124,7 @@ async def serve(service: Service) -> None:
         # Work that is cut here is picked up again by whoever runs next, as after kill -9; cancelling
         # it in order would mark it as done.
         log.warning("work still under way after the drain deadline")
+        await _hand_back(service)
         await _tell_the_rest()
         os._exit(1)
     done.set()
@@ -132,6 +136,15 @@ async def serve(service: Service) -> None:
     await _tell_the_rest()
     for task in failed:
         task.result()
+
+
+async def _hand_back(service: Service) -> None:
+    """Tells others of work that is cut, who would find out by themselves, but later."""
+    if service.hand_back:
+        try:
+            await asyncio.wait_for(service.hand_back(), _HAND_BACK_SECONDS)
+        except Exception:
+            log.exception("not handed back")
 
 
 async def _tell_the_rest() -> None:
@@ -166,15 +179,40 @@ def main(
     folder: Path,
     process: str = "",
 ) -> None:
-    """Runs a service from its settings: migrates its database, then serves. `migrate` as argument only migrates.
+    """Runs a service from its settings: migrates its database, then serves.
 
-    `process` is what logs and telemetry call it where the service has several kinds of processes.
+    As arguments, `migrate` only migrates, once the database answers, and `wait-for-schema` waits until somebody has;
+    both need DATABASE_URL alone. `process` is what logs and telemetry call it where the service has several kinds of
+    processes.
     """
+    migrations = folder / "migrations"
+    if sys.argv[1:] in (["migrate"], ["wait-for-schema"]):
+        own = settings.load(DatabaseSettings)
+        telemetry.configure_logging(process or name, own.log_level)
+        uvloop.run(_prepare(name, own, migrations, migrate=sys.argv[1] == "migrate"))
+        return
     config = settings.load(kind)
     telemetry.configure_logging(process or name, config.log_level)
     telemetry.start_exporting(process or name)
     failpoints.choose(config.drape_failpoint)
-    uvloop.run(_main(name, config, compose, folder / "migrations"))
+    uvloop.run(_main(name, config, compose, migrations))
+
+
+async def _prepare(name: str, config: DatabaseSettings, migrations: Path, *, migrate: bool) -> None:
+    url = await asyncio.to_thread(database.database_url, config, name)
+    if not migrate:
+        await database.wait_for_schema(url, migrations)
+        return
+    while why := await database.why_unreachable(url):
+        log.warning("the database does not answer", extra={"why": why})
+        await asyncio.sleep(2)
+    await _migrate(url, migrations)
+    log.info("the database is migrated")
+
+
+async def _migrate(url: str, migrations: Path) -> None:
+    await database.migrate(url, migrations)
+    await tasks.install(url)
 
 
 async def _main(
@@ -183,7 +221,5 @@ async def _main(
     url = await asyncio.to_thread(database.database_url, config, name)
     if why := await database.why_unreachable(url):
         sys.exit(f"Cannot start, the database does not answer: {why}")
-    await database.migrate(url, migrations)
-    await tasks.install(url)
-    if sys.argv[1:] != ["migrate"]:
-        await serve(await compose(config, url))
+    await _migrate(url, migrations)
+    await serve(await compose(config, url))

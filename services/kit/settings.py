@@ -11,10 +11,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.kit.tls import Tls
 
 
-class ServiceSettings(BaseSettings):
-    """Settings of one process. Names of variables are the fields' in upper case."""
+class DatabaseSettings(BaseSettings):
+    """What it takes to migrate a service's database. Names of variables are the fields' in upper case."""
 
     model_config = SettingsConfigDict(extra="ignore")
+
+    database_url: str = ""
+    """postgresql://… of this service's own database. Empty: an embedded server under `data_dir`."""
+    data_dir: str = ".data"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class ServiceSettings(DatabaseSettings):
+    """Settings of one process."""
 
     environment: Literal["local", "production"] = "production"
     listen: str = "127.0.0.1:0"
@@ -25,10 +34,7 @@ class ServiceSettings(BaseSettings):
     services and the gateway. All empty: no TLS."""
     tls_key_file: str = ""
     tls_ca_file: str = ""
-    database_url: str = ""
-    """postgresql://… of this service's own database. Empty: an embedded server under `data_dir`."""
     database_pool: int = Field(default=10, ge=1)
-    data_dir: str = ".data"
     public_url: str = "http://localhost:8080"
     """Where browsers reach the gateway."""
     frontend_url: str = "http://localhost:3000"
@@ -40,7 +46,6 @@ class ServiceSettings(BaseSettings):
     have commas between them: the old one and the new, while it is exchanged."""
     drain_seconds: float = Field(default=20, gt=0)
     """How long requests under way may take after SIGTERM."""
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     drape_failpoint: str = ""
     """Where the process is to die, in tests: see failpoints.py."""
 
@@ -70,7 +75,7 @@ class ServiceSettings(BaseSettings):
         return self.public_url.startswith("https://")
 
 
-SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+SettingsT = TypeVar("SettingsT", bound=DatabaseSettings)
 
 
 def load(kind: type[SettingsT]) -> SettingsT:

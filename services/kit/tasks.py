@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -44,6 +45,10 @@ _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('drape.tasks.gauges')) AS mine
 _WAITING = """
 SELECT entrypoint, count(*) AS waiting, extract(epoch FROM now() - min(execute_after)) AS age
 FROM pgqueuer WHERE status = 'queued' AND execute_after <= now() GROUP BY entrypoint
+"""
+_HAND_BACK = """
+UPDATE pgqueuer SET status = 'queued', execute_after = now(), updated = now(), queue_manager_id = NULL
+WHERE status = 'picked' AND queue_manager_id = $1
 """
 _processed = telemetry.meter.create_histogram(
     "messaging.process.duration", "s", explicit_bucket_boundaries_advisory=telemetry.SECONDS
@@ -96,6 +101,8 @@ class TaskRunner:
         self._concurrency = concurrency
         self._handlers: dict[str, Handler] = {}
         self._schedules: list[tuple[str, str, Callable[[], Awaitable[None]]]] = []
+        self._id: uuid.UUID | None = None
+        """Under which the queue has what is in hand here."""
 
     def task(self, name: str, handler: Handler) -> None:
         """Calls `handler` with the payload of each task of that name."""
@@ -114,10 +121,18 @@ class TaskRunner:
                 log.exception("the task queue lost its database, trying again")
                 await asyncio.sleep(1)
 
+    async def hand_back(self) -> None:
+        """Puts what is in hand back into the queue, so that others begin it at once. This process must end then."""
+        if self._id:
+            connection = await connect(self._url)
+            await connection.execute(_HAND_BACK, self._id)
+            await connection.close(timeout=2)
+
     async def _run_once(self, stop: asyncio.Event) -> None:
         connection = await connect(self._url)
         driver = AsyncpgDriver(connection)
         queue = PgQueuer(driver)
+        self._id = queue.qm.queue_manager_id
         # Not `stop` itself: the queue also sets its event when it ends for want of a connection.
         stopping = asyncio.create_task(_pass_on(stop, queue.shutdown))
         measuring = asyncio.create_task(self._measure(driver)) if telemetry.exporting() else None

@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import logging
 import os
+import re
 import socket
 import sys
 import time
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 from opentelemetry import metrics, trace
@@ -88,6 +90,10 @@ meter = metrics.get_meter("drape.kit")
 SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60]
 """Bounds of the histograms of durations: the semantic conventions' own, and two for whoever waits for a picture."""
 
+_requested = meter.create_histogram("http.client.request.duration", "s", explicit_bucket_boundaries_advisory=SECONDS)
+# A word or a version: not an id, a signature or a file's name.
+_WORD = re.compile(r"[a-z]{1,20}([_-][a-z]{1,20})*|v\d[\d._]*")
+
 _stop: Callable[[], None] | None = None
 
 
@@ -157,6 +163,50 @@ def span(
             current.set_attribute("error.type", type(error).__qualname__)
             current.set_status(StatusCode.ERROR)
             raise
+
+
+@contextmanager
+def request(method: str, url: str, template: str = "") -> Iterator[Callable[[int], None]]:
+    """A span and a measurement around a request to somebody else's API; the status is told to what is yielded.
+
+    They have the host and the `template` of the path, and nothing else of the URL, which may be signed.
+    """
+    if not exporting():
+        yield _ignore
+        return
+    parts = urlsplit(url)
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    about: Attributes = {"http.request.method": method, "server.address": parts.hostname or "", "server.port": port}
+    if template:
+        about["url.template"] = template
+    told: Attributes = {}
+
+    def answered(status: int) -> None:
+        told["http.response.status_code"] = status
+        if status >= 400:
+            told["error.type"] = str(status)
+
+    began = time.perf_counter()
+    with span(f"{method} {template}".rstrip(), about, SpanKind.CLIENT) as current:
+        try:
+            yield answered
+        except BaseException as error:
+            told.setdefault("error.type", type(error).__qualname__)
+            raise
+        finally:
+            current.set_attributes(told)
+            if "error.type" in told:
+                current.set_status(StatusCode.ERROR)
+            _requested.record(time.perf_counter() - began, about | told)
+
+
+def template(url: str) -> str:
+    """The path of an API's URL with {} for whatever may name somebody or be a signature."""
+    return "/".join(part if not part or _WORD.fullmatch(part) else "{}" for part in urlsplit(url).path.split("/"))
+
+
+def _ignore(_: int) -> None:
+    """Of what is not told, the status is not either."""
 
 
 def _trace_ids() -> dict[str, str]:

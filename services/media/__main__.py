@@ -83,6 +83,7 @@ async def compose(config: Settings, url: str) -> server.Service:
         tokens=tokens,
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],
         background=(runner.run,),
+        hand_back=runner.hand_back,
         ready=db.ready,
         close=close,
     )

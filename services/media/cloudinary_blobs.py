@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, TypeVar
@@ -20,6 +21,7 @@ import urllib3
 from cloudinary.api_client import call_api
 from cloudinary.api_client.execute_request import EXCEPTION_CODES
 
+from services.kit import telemetry
 from services.media.blobs import CANNOT_READ, CANNOT_STORE, Listed
 from services.media.errors import BlobMissing, FileTooLarge, StorageUnavailable
 
@@ -50,8 +52,10 @@ class _Http(urllib3.PoolManager):
 
     limited_until = 0.0
 
-    def request(self, *args: Any, **options: Any) -> Any:
-        answer = super().request(*args, **options)
+    def request(self, method: str, url: str, *args: Any, **options: Any) -> Any:
+        with telemetry.request(method, url, telemetry.template(url)) as answered:
+            answer = super().request(method, url, *args, **options)
+            answered(answer.status)
         if answer.status in (420, 429):
             self.limited_until = _reset(answer.headers)
         return answer
@@ -221,7 +225,7 @@ class CloudinaryBlobs:
         loop = asyncio.get_running_loop()
         for attempt in range(1, _ATTEMPTS):
             try:
-                return await loop.run_in_executor(self._threads, call)
+                return await loop.run_in_executor(self._threads, copy_context().run, call)
             except _FINAL:
                 raise
             except cloudinary.exceptions.RateLimited:
@@ -231,7 +235,7 @@ class CloudinaryBlobs:
             except (cloudinary.exceptions.Error, urllib3.exceptions.HTTPError):
                 pass  # passing, as far as one can tell
             await asyncio.sleep(random.uniform(0.1, 0.4) * 2**attempt)  # noqa: S311 - jitter
-        return await loop.run_in_executor(self._threads, call)
+        return await loop.run_in_executor(self._threads, copy_context().run, call)
 
 
 def _reset(headers: Any) -> float:

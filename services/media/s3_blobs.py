@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from services.kit import telemetry
 from services.media.blobs import CANNOT_READ, CANNOT_STORE, Listed
 from services.media.errors import BlobMissing, StorageUnavailable
 
@@ -17,7 +18,7 @@ _THREADS = 16
 _LISTED_AT_ONCE = 1000
 _MISSING = ("NoSuchKey", "404")
 
-T = TypeVar("T")
+Answer = dict[str, Any]
 
 
 class S3Blobs:
@@ -63,41 +64,58 @@ class S3Blobs:
     async def put(self, location: str, file: BinaryIO) -> str:
         """Puts the object, whole or not at all."""
 
-        def upload() -> None:
+        def upload() -> Answer:
             file.seek(0)
-            self._client.put_object(Bucket=self._bucket, Key=location, Body=file)
+            return dict(self._client.put_object(Bucket=self._bucket, Key=location, Body=file))
 
-        await self._called(upload, CANNOT_STORE)
+        await self._called("PUT", upload, CANNOT_STORE)
         return ""
 
     async def get(self, location: str, address: str) -> bytes:
         """Gets the object."""
 
-        def download() -> bytes:
-            return bytes(self._client.get_object(Bucket=self._bucket, Key=location)["Body"].read())
+        def download() -> Answer:
+            answer = dict(self._client.get_object(Bucket=self._bucket, Key=location))
+            return answer | {"Body": answer["Body"].read()}
 
-        return await self._called(download, CANNOT_READ)
+        return bytes((await self._called("GET", download, CANNOT_READ))["Body"])
 
     async def delete(self, location: str) -> None:
         """Deletes the object, if it is there."""
-        await self._called(lambda: self._client.delete_object(Bucket=self._bucket, Key=location), CANNOT_STORE)
+        await self._called(
+            "DELETE", lambda: self._client.delete_object(Bucket=self._bucket, Key=location), CANNOT_STORE
+        )
 
     async def list(self) -> AsyncIterator[list[Listed]]:
         """Lists the objects under the prefix, a page at a time."""
         options: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix, "MaxKeys": _LISTED_AT_ONCE}
         while True:
-            answer = await self._called(lambda: self._client.list_objects_v2(**options), CANNOT_READ)
+            answer = await self._called("GET", lambda: self._client.list_objects_v2(**options), CANNOT_READ, "/{}")
             yield [Listed(each["Key"], each["LastModified"]) for each in answer.get("Contents", [])]
             if not answer["IsTruncated"]:
                 return
             options["ContinuationToken"] = answer["NextContinuationToken"]
 
-    async def _called(self, call: Callable[[], T], told: str) -> T:
+    async def _called(self, method: str, call: Callable[[], Answer], told: str, template: str = "/{}/{}") -> Answer:
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+                return await self._asked(method, template, call)
         except ClientError as error:
             missing = error.response.get("Error", {}).get("Code") in _MISSING
             raise (BlobMissing if missing else StorageUnavailable)(told) from error
         except (BotoCoreError, OSError) as error:  # a timeout is an OSError
             raise StorageUnavailable(told) from error
+
+    async def _asked(self, method: str, template: str, call: Callable[[], Answer]) -> Answer:
+        with telemetry.request(method, self._client.meta.endpoint_url, template) as answered:
+            try:
+                answer = await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            except ClientError as error:
+                answered(_status(error.response))
+                raise
+            answered(_status(answer))
+            return answer
+
+
+def _status(answer: Any) -> int:
+    return int(answer["ResponseMetadata"]["HTTPStatusCode"])

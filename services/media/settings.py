@@ -4,18 +4,13 @@ import os
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.kit.settings import ServiceSettings
+from services.kit.settings import DatabaseSettings, ServiceSettings
 
 
-class StoreSettings(BaseSettings):
+class StoreSettings(DatabaseSettings):
     """Where rows and bytes are: all that the audit needs."""
 
-    model_config = SettingsConfigDict(extra="ignore")
-
-    database_url: str = ""
-    data_dir: str = ".data"
     blob_store: Literal["", "disk", "cloudinary", "s3"] = ""
     """Where new pictures go. Empty: S3 if it is configured, else Cloudinary if it is, else the disk."""
     cloudinary_url: SecretStr = SecretStr("")

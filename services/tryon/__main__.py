@@ -10,13 +10,18 @@ from services.kit.rpc import Access
 from services.tryon import servicer
 from services.tryon.checks import Checks
 from services.tryon.engines.base import EngineFailed
+from services.tryon.engines.http import ProviderHttp
 from services.tryon.engines.processes import LocalProcesses
+from services.tryon.engines.signatures import FalSender, ReplicateSender, Sender
 from services.tryon.generation import Generation
 from services.tryon.jobs import Jobs
 from services.tryon.peers import Billing, Media
 from services.tryon.settings import Settings
+from services.tryon.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
+
+_ANSWER_SECONDS = 2
 
 
 async def compose(config: Settings, url: str) -> server.Service:
@@ -42,6 +47,13 @@ async def compose(config: Settings, url: str) -> server.Service:
     warming = asyncio.create_task(_warm(checker)) if config.pre_check else None
     auth = client.open_channel(config.auth_address, [client.JWKS_METHOD, client.REVOKED_METHOD], config.tls)
 
+    keys = ProviderHttp(config.fal_webhook_keys_url, https_only=config.environment == "production")
+
+    async def answer_in_time(stop: asyncio.Event) -> None:
+        """Answers those who still wait for a picture just before they would be cut off: their jobs go on."""
+        await stop.wait()
+        asyncio.get_running_loop().call_later(max(0, config.drain_seconds - _ANSWER_SECONDS), jobs.hurry)
+
     async def close() -> None:
         if warming:
             warming.cancel()
@@ -49,23 +61,36 @@ async def compose(config: Settings, url: str) -> server.Service:
         await media.close()
         await billing.close()
         await auth.close()
+        await keys.close()
         await db.close()
 
-    rpcs = (servicer.TryonServicer(generation, jobs), user_data.UserDataServicer(jobs.forget_user))
+    webhooks = Webhooks(db, _senders(config, keys))
+    rpcs = (servicer.TryonServicer(generation, jobs, webhooks), user_data.UserDataServicer(jobs.forget_user))
     return server.Service(
         name="tryon",
         listen=config.listen,
         health_listen=config.health_listen,
         tls=config.tls,
         drain_seconds=config.drain_seconds,
-        access=Access(internal=user_data.INTERNAL),
+        access=Access(public=servicer.PUBLIC, internal=user_data.INTERNAL),
         users=client.user_tokens(auth, tokens, config.token_issuer),
         tokens=tokens,
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],
+        background=(answer_in_time,),
         alongside=(jobs.listen,),
         ready=db.ready,
         close=close,
     )
+
+
+def _senders(config: Settings, keys: ProviderHttp) -> dict[str, Sender]:
+    """The providers that are listened to."""
+    if not config.provider_webhook_url:
+        return {}
+    found: dict[str, Sender] = {"fal": FalSender(keys, config.fal_webhook_keys_url)}
+    if secret := config.replicate_webhook_secret.get_secret_value():
+        found["replicate"] = ReplicateSender(secret)
+    return found
 
 
 async def _warm(checker: LocalProcesses) -> None:

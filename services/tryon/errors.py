@@ -77,6 +77,12 @@ class InvalidPageToken(InvalidArgument):
     field = "pageToken"
 
 
+class WebhookRefused(InvalidArgument):
+    """Not signed by the provider that it names, or not of late. Nothing was changed."""
+
+    reason = "WEBHOOK_REFUSED"
+
+
 class GenerationFailed(ServiceError):
     """No engine made a picture. No credit was spent."""
 

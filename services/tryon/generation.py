@@ -97,7 +97,7 @@ class Generation:
             user_id, new_id(), key, request.person_image_id, request.outfit_image_id, asdict(request.options)
         )
         job, new = await self._jobs.add(values)
-        return await self._begin(job) if new else await self._again(job, request)
+        return await self._begin(job, request) if new else await self._again(job, request)
 
     async def generate(self, user_id: str, request: Request) -> JobRow:
         """Begins a job and waits for it; a job that is not finished in time goes on and is returned as it is.
@@ -171,16 +171,19 @@ class Generation:
         if found[request.outfit_image_id].type != "outfit":
             raise NotAnOutfit("Second image must be an outfit")
 
-    async def _begin(self, job: JobRow) -> JobRow:
+    async def _begin(self, job: JobRow, request: Request) -> JobRow:
         """Sets the credit aside and enqueues the work. A crash in between leaves a `created` row for the sweep."""
         try:
             async with _HOLD:
                 await self._billing.hold(job.user_id, job.id, COST, self._hold_seconds)
         except InsufficientCredits:
             # Nothing has happened, so the same key may be tried again with credits.
-            await self._jobs.forget(job.id)
+            await self._jobs.forget(job)
             raise
         except (ServiceError, HoldLost) as error:
+            if isinstance(error, HoldLost) and await self._jobs.state_of(job.id) is None:
+                # Another request with the same key was refused and has forgotten the job: the key is free again.
+                return await self.start(job.user_id, request)
             # It may have been set aside all the same: the worker's release makes sure that it is not.
             async with _GIVE_UP, self._database.transaction() as connection:
                 await self._jobs.change(
@@ -202,7 +205,7 @@ class Generation:
         asked = (request.person_image_id, request.outfit_image_id, asdict(request.options))
         if asked != (job.person_image_id, job.outfit_image_id, job.options):
             raise IdempotencyKeyReused("This Idempotency-Key was used for another request")
-        return await self._begin(job) if job.state == "created" else job
+        return await self._begin(job, request) if job.state == "created" else job
 
     async def _left(self, job: JobRow) -> JobRow:
         """A job as others have left it while its credit was set aside; when it is gone, the credit goes back."""

@@ -51,6 +51,7 @@ class Jobs:
         self._database = database
         self._running_per_user = running_per_user
         self._waiting: dict[str, set[Waiter]] = defaultdict(set)
+        self._hurried = False
 
     async def add(self, values: dict[str, Any]) -> tuple[JobRow, bool]:
         """Adds a job, or finds the one with the same idempotency key; tells whether it is new."""
@@ -122,9 +123,11 @@ class Jobs:
         async with step, self._database.statement() as connection:
             return (await connection.execute(_changing(job_id, where, values))).first()
 
-    async def forget(self, job_id: str) -> None:
+    async def forget(self, job: JobRow) -> None:
         """Deletes a job that was never begun, so that its idempotency key can be used again."""
-        await self._delete(_FORGET, col(Job.id) == job_id, col(Job.state) == "created")
+        # With a key there may be a second request, which has set its credit aside meanwhile and died over it.
+        shared = job.idempotency_key != job.id
+        await self._delete(_FORGET, col(Job.id) == job.id, col(Job.state) == "created", clear_up=shared)
 
     async def forget_user(self, user_id: str) -> None:
         """Deletes all jobs of a user; workers that are at one, and whoever waits for one, find it gone."""
@@ -183,12 +186,15 @@ class Jobs:
             return await line.position(connection, job.id)
 
     async def changes(self, user_id: str, job_id: str, every_seconds: float) -> AsyncIterator[JobRow]:
-        """The job now, after each change and at least as often as told, until it is finished. Raises JobNotFound."""
+        """The job now, after each change and at least as often as told, until it is finished. Raises JobNotFound.
+
+        When this process ends it ends earlier; whoever watches comes back to another one.
+        """
         with self.waiting(job_id) as waiter:
             while True:
                 waiter.changed.clear()
                 yield (job := await self.get(user_id, job_id))
-                if job.state in FINISHED:
+                if job.state in FINISHED or self._hurried:
                     return
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(waiter.changed.wait(), every_seconds)
@@ -197,7 +203,7 @@ class Jobs:
         """The job once it is finished, or as it is after the timeout. Raises JobNotFound."""
         with self.waiting(job_id, frozenset(FINISHED)) as waiter, contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
-                while (job := await self.get(user_id, job_id)).state not in FINISHED:
+                while (job := await self.get(user_id, job_id)).state not in FINISHED and not self._hurried:
                     await waiter.changed.wait()
                     waiter.changed.clear()
                 return job
@@ -214,6 +220,11 @@ class Jobs:
             self._waiting[job_id].discard(waiter)
             if not self._waiting[job_id]:
                 del self._waiting[job_id]
+
+    def hurry(self) -> None:
+        """Has nobody wait any longer for a job to finish: this process is about to end."""
+        self._hurried = True
+        self._heard("")
 
     async def listen(self, stop: asyncio.Event) -> None:
         """Hears of changes until `stop`; runs beside the server."""

@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import and_, case, select
+from sqlalchemy import ColumnElement, and_, case, select
 from sqlmodel import col
 
 from services.kit import tasks
 from services.kit.client import PeerError
 from services.kit.database import Database
 from services.kit.failpoints import Step
-from services.tryon import line
+from services.tryon import leftovers, line
 from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress, ProviderRun
 from services.tryon.engines.chain import EngineChain
 from services.tryon.errors import GenerationFailed, ImagesNotFound
@@ -46,7 +46,7 @@ _TAKE, _READ, _GENERATE, _PROGRESS, _REMEMBER, _STORING, _STORE, _STORED, _CAPTU
         "fail",
     )
 )
-_SWEEP, _CLEAR_UP, _GIVE_BACK = (Step(f"saga.{name}") for name in ("sweep", "clear_up", "give_back"))
+_SWEEP, _CLEAR_UP, _GIVE_BACK, _FORGET = (Step(f"saga.{name}") for name in ("sweep", "clear_up", "give_back", "forget"))
 _OPEN = ("held", "running", "stored", "releasing")
 # Longer than a request takes to set a credit aside, all its retries included.
 _ABANDONED_AFTER = timedelta(seconds=60)
@@ -75,8 +75,9 @@ class Saga:
         engines: EngineChain,
         max_attempts: int,
         keep: timedelta = timedelta(days=90),
+        hold: timedelta = timedelta(hours=1),
     ) -> None:
-        """`keep` is how long the rows of finished jobs stay."""
+        """`keep` is how long the rows of finished jobs stay, `hold` how long a job's credit stays set aside."""
         self._database = database
         self._jobs = jobs
         self._media = media
@@ -84,6 +85,7 @@ class Saga:
         self._engines = engines
         self._max_attempts = max_attempts
         self._keep = keep
+        self._hold = hold
 
     async def run(self, job_id: str, user_id: str) -> None:
         """Brings a job to its end from wherever it is. Raises when something it needs does not answer."""
@@ -102,6 +104,7 @@ class Saga:
                 job = await self._capture(job)
             if job.state == "releasing":
                 await release(self._jobs, self._media, self._billing, job)
+            await self._forget(job)
         except Overtaken:
             log.info("overtaken by another worker, or the user is gone", extra={"job_id": job_id})
             await self._clear_up_after(job_id, user_id)
@@ -200,6 +203,16 @@ class Saga:
             finished_at=datetime.now(UTC),
         )
 
+    async def _forget(self, job: JobRow) -> None:
+        """Deletes what the provider of the picture keeps of it. Should that fail, it is done later (leftovers.py)."""
+        run = ProviderRun(job.provider_engine, job.provider_job_id)
+        if run.id:
+            try:
+                async with _FORGET:
+                    await self._engines.forget(run)
+            except EngineFailed as error:
+                log.warning("a run is still kept at its provider", extra={"job_id": job.id, "error": repr(error)})
+
     async def _clear_up_after(self, job_id: str, user_id: str) -> None:
         """When the job was canceled, or its user deleted, its picture may have been stored after the clearing up."""
         state = await self._jobs.state_of(job_id)
@@ -220,9 +233,7 @@ class Saga:
 
     async def _step(self, step: Step, job: JobRow, **values: Any) -> JobRow:
         """Changes the job if this attempt still owns it. Raises Overtaken."""
-        changed = await self._jobs.change_now(
-            step, job.id, and_(col(Job.attempt) == job.attempt, col(Job.state) == job.state), **values
-        )
+        changed = await self._jobs.change_now(step, job.id, _owned(job), **values)
         if changed is None:
             raise Overtaken(job.id)
         return changed
@@ -245,9 +256,19 @@ class Saga:
         """Writes down what a restart is to wait for. Raises Overtaken."""
 
         async def remember(run: ProviderRun) -> None:
-            await self._step(_REMEMBER, job, provider_engine=run.engine, provider_job_id=run.id)
+            values = {"provider_engine": run.engine, "provider_job_id": run.id}
+            async with _REMEMBER, self._database.transaction() as connection:
+                if await self._jobs.change(connection, job.id, _owned(job), **values) is None:
+                    raise Overtaken(job.id)
+                if self._engines.forgets(run.engine):
+                    # Once the credit is not set aside any more, the run is of no use to anybody.
+                    await leftovers.enqueue(connection, run, self._hold)
 
         return remember
+
+
+def _owned(job: JobRow) -> ColumnElement[bool]:
+    return and_(col(Job.attempt) == job.attempt, col(Job.state) == job.state)
 
 
 def _failed(reason: str, message: str) -> dict[str, str]:

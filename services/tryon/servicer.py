@@ -17,8 +17,10 @@ from services.tryon.engines.base import Options
 from services.tryon.generation import Generation, Request
 from services.tryon.jobs import FIELDS, JobRow, Jobs
 from services.tryon.peers import StoredImage
+from services.tryon.webhooks import Webhooks
 
 SERVICE = pb.DESCRIPTOR.services_by_name["TryonService"].full_name
+PUBLIC = frozenset({f"{SERVICE}/ReceiveReplicateWebhook", f"{SERVICE}/ReceiveFalWebhook"})
 _DEFAULT_PAGE = 20
 _EVENT_SECONDS = 2.0
 """How often a queued job's position is looked up for those who watch it."""
@@ -34,9 +36,10 @@ _STATUS = {
 class TryonServicer(tryon_pb2_grpc.TryonServiceServicer):
     """Proto in, one call, proto out."""
 
-    def __init__(self, generation: Generation, jobs: Jobs) -> None:
+    def __init__(self, generation: Generation, jobs: Jobs, webhooks: Webhooks) -> None:
         self._generation = generation
         self._jobs = jobs
+        self._webhooks = webhooks
 
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> pb.GenerateResponse:
         me = caller(context)
@@ -108,10 +111,27 @@ class TryonServicer(tryon_pb2_grpc.TryonServiceServicer):
             ],
         )
 
+    async def ReceiveReplicateWebhook(
+        self, request_iterator: AsyncIterator[HttpBody], context: Context
+    ) -> pb.ReceiveReplicateWebhookResponse:
+        await self._webhooks.receive("replicate", metadata_of(context), _parts(request_iterator))
+        return pb.ReceiveReplicateWebhookResponse(received=True)
+
+    async def ReceiveFalWebhook(
+        self, request_iterator: AsyncIterator[HttpBody], context: Context
+    ) -> pb.ReceiveFalWebhookResponse:
+        await self._webhooks.receive("fal", metadata_of(context), _parts(request_iterator))
+        return pb.ReceiveFalWebhookResponse(received=True)
+
     def register(self, server: grpc.aio.Server) -> Iterable[str]:
         """Adds the service to the server."""
         tryon_pb2_grpc.add_TryonServiceServicer_to_server(self, server)
         return (SERVICE,)
+
+
+async def _parts(request: AsyncIterator[HttpBody]) -> AsyncIterator[bytes]:
+    async for body in request:
+        yield body.data
 
 
 async def _chained(first: JobRow, rest: AsyncIterator[JobRow]) -> AsyncIterator[JobRow]:

@@ -3,7 +3,7 @@
 import os
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.kit.settings import ServiceSettings
@@ -15,6 +15,7 @@ from services.tryon.engines.settings import (
     ReplicateSettings,
     VertexSettings,
 )
+from services.tryon.engines.signatures import ReplicateSender
 
 OUTSIDE = ("fashn", "fal", "replicate", "vertex", "fashn_vton")
 """The engines that are not our own local one."""
@@ -46,6 +47,12 @@ class Settings(ServiceSettings):
     """How long looking at them may take, before the engine is left to find out."""
     engines: Annotated[list[str], NoDecode] = Field(default=["local"])
     """The engines to try, in this order, with commas between them. The API's side needs the names only."""
+    provider_webhook_url: str = ""
+    """Where providers reach the gateway, `https://…`, to say that a run has ended. Empty: they are asked often."""
+    replicate_webhook_secret: SecretStr = SecretStr("")
+    """What Replicate signs with, `whsec_…`."""
+    fal_webhook_keys_url: str = "https://rest.fal.ai/.well-known/jwks.json"
+    """The public keys that fal signs with."""
     hold_seconds: int = Field(default=3600, ge=60)
     """How long a job's credit stays set aside, at most."""
     max_attempts: int = Field(default=5, ge=1)
@@ -72,6 +79,26 @@ class Settings(ServiceSettings):
                 raise ValueError(f"names {name}, which is none of local, {', '.join(OUTSIDE)}")
         return names
 
+    @field_validator("replicate_webhook_secret")
+    @classmethod
+    def _a_secret(cls, secret: SecretStr) -> SecretStr:
+        ReplicateSender(secret.get_secret_value())
+        return secret
+
+    @model_validator(mode="after")
+    def _webhooks_are_safe(self) -> "Settings":
+        for name in ("provider_webhook_url", "fal_webhook_keys_url"):
+            value: str = getattr(self, name)
+            allowed = ("https://",) if self.environment == "production" else ("https://", "http://")
+            if value and not value.startswith(allowed):
+                raise ValueError(f"{name.upper()} must be an {allowed[0]} address")
+        return self
+
+    def webhook_url(self, engine: str) -> str:
+        """Where a provider is to say that a run of the engine has ended; empty: nowhere."""
+        base = self.provider_webhook_url.rstrip("/")
+        return f"{base}/api/tryon/webhooks/{engine}" if base else ""
+
 
 class WorkerSettings(Settings):
     """What the workers read beside it: the engines, and what each of them needs."""
@@ -97,6 +124,8 @@ class WorkerSettings(Settings):
         if missing := own.missing():
             raise ValueError(f"ENGINES names {name}, which needs {name.upper()}_{missing.upper()}")
         base = str(getattr(own, "api_base", ""))
+        if name == "replicate" and self.provider_webhook_url and not self.replicate_webhook_secret.get_secret_value():
+            raise ValueError("PROVIDER_WEBHOOK_URL with replicate in ENGINES needs REPLICATE_WEBHOOK_SECRET")
         if self.environment == "production" and base and not base.startswith("https://"):
             raise ValueError(f"{name.upper()}_API_BASE must be an https:// address in production")
 

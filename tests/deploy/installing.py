@@ -4,14 +4,18 @@ The packages are linked from the environment of the tests, which has more: what 
 is missing here, as it would be in its image.
 """
 
+import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -20,16 +24,38 @@ from sandbox.stack import ROOT
 
 
 def build_wheel(folder: Path) -> Path:
-    """Builds our wheel from a copy of what the image's build has."""
-    source = folder / "source"
-    source.mkdir()
-    for name in ("pyproject.toml", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    for name in ("services", "gen"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    """Does what the Dockerfile's stage `code` does, with what that stage copies, and returns the wheel."""
+    source = folder / "src"
+    stage = (ROOT / "Dockerfile").read_text().split(" AS code\n")[1].split("\nFROM ")[0]
+    for line in re.findall(r"^COPY (.+)$", stage, re.M):
+        *sources, target = line.split()
+        for name in sources:
+            # A folder's content goes into the target, a file into the folder or under the name that the target is.
+            _copy(ROOT / name, source / target / name if target == "./" else source / target)
+    environment = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run([sys.executable, "scripts/gen.py"], cwd=source, env=environment, check=True)
     _pip("wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder), str(source))
     (wheel,) = folder.glob("*.whl")
     return wheel
+
+
+def _copy(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        # As .dockerignore has it.
+        shutil.copytree(path, target, ignore=shutil.ignore_patterns("tests", "__pycache__", "*.pyc", ".env"))
+    else:
+        shutil.copy(path, target)
+
+
+def packages_of(extra: str) -> set[str]:
+    """The packages that an installation with this extra has, by their normalised names."""
+    drape = [Requirement(line) for line in _project()["dependencies"]]
+    return _closure([*drape, *(Requirement(line) for line in _project()["optional-dependencies"][extra])])
+
+
+def _project() -> dict[str, Any]:
+    return dict(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"])
 
 
 def install(wheel: Path, extra: str, folder: Path) -> Path:

@@ -1,14 +1,15 @@
 """The rendered manifests of an overlay, and questions to them."""
 
+import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from sandbox.stack import ROOT
@@ -22,7 +23,7 @@ from services.tryon.settings import Settings as TryonSettings
 from services.tryon.settings import WorkerSettings
 
 Object = dict[str, Any]
-WORKLOADS = ("Deployment", "StatefulSet")
+WORKLOADS = ("Deployment", "StatefulSet", "Job")
 SERVICES = ("auth", "media", "tryon", "billing")
 SETTINGS: dict[str, type[ServiceSettings]] = {
     "auth": AuthSettings,
@@ -68,7 +69,7 @@ class Overlay:
         """The ports of a workload's main container, by name."""
         if workload in self.names("Cluster"):
             return {"postgres": 5432}
-        return {port["name"]: port["containerPort"] for port in self.container(workload)["ports"]}
+        return {port["name"]: port["containerPort"] for port in self.container(workload).get("ports", ())}
 
     def container(self, workload: str) -> Object:
         """The main container."""
@@ -151,17 +152,15 @@ def selects(selector: Object, labels: Mapping[str, str]) -> bool:
     )
 
 
-def render(name: str, folder: Path) -> Overlay:
-    """Has kustomize put an overlay together, in a copy with secrets of its own. Skips where there is no kustomize."""
-    if kubectl := shutil.which("kubectl"):
-        command = [kubectl, "kustomize"]
-    elif kustomize := shutil.which("kustomize"):
-        command = [kustomize, "build"]
-    else:
-        pytest.skip("the manifests are not checked: there is neither kubectl nor kustomize on the PATH")
+def render(name: str, folder: Path, change: Callable[[Path], None] = lambda _: None) -> Overlay:
+    """Has kustomize put an overlay together, in a copy with its own secrets, once `change` has been at its folder."""
+    # The wheel's, where there is one: the version that requirements.lock names.
+    kubectl = shutil.which("kubectl", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    assert kubectl, "the manifests cannot be checked without kubectl: its wheel is for Linux, elsewhere install it"
     copy = folder / "k8s"
     shutil.copytree(ROOT / "deploy" / "k8s", copy, ignore=shutil.ignore_patterns("secrets"))
     cluster_secrets.write(copy / "overlays" / "local" / "secrets")
-    done = subprocess.run([*command, copy / "overlays" / name], capture_output=True, text=True, check=False)
+    change(copy / "overlays" / name)
+    done = subprocess.run([kubectl, "kustomize", copy / "overlays" / name], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return Overlay(name, tuple(yaml.safe_load_all(done.stdout)))

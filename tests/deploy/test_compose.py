@@ -59,6 +59,13 @@ def test_every_variable_is_one_that_the_service_reads_and_none_is_missing(name: 
     assert {field.upper() for field, _ in fields if field.endswith("_address")} <= given
 
 
+@pytest.mark.parametrize("name", SETTINGS)
+def test_what_is_under_way_has_time_to_end(name: str) -> None:
+    given = PARTS[name]["environment"].get("DRAIN_SECONDS")
+    own = float(given or SETTINGS[name].model_fields["drain_seconds"].default)
+    assert float(PARTS[name]["stop_grace_period"].removesuffix("s")) >= 2 * own + 5
+
+
 def test_the_gateways_variables_are_those_it_reads() -> None:
     assert set(PARTS["gateway"]["environment"]) <= set(DEFAULTS)
     for service in SERVICES:

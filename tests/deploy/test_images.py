@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -14,16 +14,19 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2 as pb
+from packaging.utils import canonicalize_name
 
 from gateway.render import DEFAULTS
 from sandbox import secrets
 from sandbox.stack import ROOT, free_ports
 from services.kit import embedded
-from tests.deploy.installing import build_wheel, install
+from tests.deploy.confinement import confined, why_not
+from tests.deploy.installing import build_wheel, install, packages_of
 from tests.e2e.polling import until
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 SERVICES = ("auth", "media", "tryon", "billing")
+_SOCKET = ".s.PGSQL.5432"
 
 
 def test_the_dockerfile_is_clean() -> None:
@@ -66,10 +69,27 @@ def test_no_secret_is_in_an_image() -> None:
     assert not re.search(r"SECRET|PRIVATE|PASSWORD|PEPPER", DOCKERFILE)
 
 
+@pytest.mark.parametrize("extra", [*SERVICES, "local"])
+def test_the_lock_file_has_every_package_that_an_image_is_made_of(extra: str) -> None:
+    locked = {
+        canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.M)
+    }
+    assert len(packages_of(extra)) > 20
+    assert packages_of(extra) <= locked
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the stage `code` has been done: src, and the wheel."""
+    folder = tmp_path_factory.mktemp("code")
+    build_wheel(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Callable[[str], Path]:
     """Gives the Python of a service's image."""
-    wheel = build_wheel(tmp_path_factory.mktemp("wheel"))
+    (wheel,) = built.glob("*.whl")
     folder = tmp_path_factory.mktemp("images")
     return cache(lambda service: install(wheel, service, folder / service))
 
@@ -112,14 +132,37 @@ def _status(environment: dict[str, str], service: str = "") -> str:
 
 
 @contextmanager
-def started(python: Path, module: str, environment: dict[str, str], home: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def started(
+    command: Sequence[str | Path], environment: dict[str, str], home: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A process of an image."""
-    process = subprocess.Popen([python, "-m", module], env=environment, cwd=home)
+    process = subprocess.Popen(command, env=environment, cwd=home)
     try:
         yield process
     finally:
         process.kill()
         process.wait()
+
+
+def _as_in_a_container(
+    python: Path, module: str, environment: dict[str, str], home: Path
+) -> tuple[list[str], dict[str, str]]:
+    """The command and variables of a process that is confined; of one as it is, where that cannot be."""
+    if why_not(python):
+        return [str(python), "-m", module], environment
+    address, _, socket = environment["DATABASE_URL"].partition("?host=")
+    data = Path(environment["DATA_DIR"])
+    data.mkdir(exist_ok=True)
+    # The socket itself: its folder is shut to all but the server's user.
+    bound = {"app": python.parent.parent, "home": home, "data": data, f"socket/{_SOCKET}": Path(socket) / _SOCKET}
+    changed = {"DATABASE_URL": f"{address}?host=/mnt/socket", "DATA_DIR": "/mnt/data", "PATH": os.environ["PATH"]}
+    return confined(bound, "/mnt/app/bin/python", "-m", module), environment | changed
+
+
+def test_processes_are_confined_as_in_a_container(installed: Callable[[str], Path]) -> None:
+    """Where they cannot be, the tests below run them as they are, and only look what was written."""
+    if why := why_not(installed("auth")):
+        pytest.skip(why)
 
 
 def wait_until_ready(process: "subprocess.Popen[bytes]", environment: dict[str, str]) -> None:
@@ -147,13 +190,14 @@ def test_a_service_runs_from_what_its_image_has_and_writes_nowhere(
     url = database_url(f"image_{service}")
     environment = _environment(service, url, secret_values, home)
     before = _files(app) | _files(home)
-    # Two that share a database start, and migrate it, at once.
+    # Two that share a database start, and migrate it, at once; one of them as a container would have it.
     other = "services.tryon.worker" if service == "tryon" else f"services.{service}"
     with ExitStack() as stack:
         environments = [environment, _environment(service, url, secret_values, home)]
+        confined_one, its_own = _as_in_a_container(python, other, environments[1], home)
         processes = [
-            stack.enter_context(started(python, module, own, home))
-            for module, own in zip((f"services.{service}", other), environments, strict=True)
+            stack.enter_context(started([python, "-m", f"services.{service}"], environment, home)),
+            stack.enter_context(started(confined_one, its_own, home)),
         ]
         for process, own in zip(processes, environments, strict=True):
             wait_until_ready(process, own)
@@ -164,6 +208,20 @@ def test_a_service_runs_from_what_its_image_has_and_writes_nowhere(
     assert {path for path, _ in (_files(app) | _files(home)) - before} <= {str(home / "data"), str(home / "data/blobs")}
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_two_jobs_may_migrate_at_once_with_nothing_but_the_databases_address(
+    installed: Callable[[str], Path], service: str, tmp_path: Path, database_url: Callable[[str], str]
+) -> None:
+    python, module = installed(service), f"services.{service}"
+    environment = {"DATABASE_URL": database_url(f"job_{service}"), "PYTHONDONTWRITEBYTECODE": "1"}
+    commands = ("wait-for-schema", "migrate", "migrate")
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(started([python, "-m", module, command], environment, tmp_path)) for command in commands
+        ]
+        assert [process.wait(120) for process in processes] == [0, 0, 0]
+
+
 def test_while_its_database_is_away_a_service_is_alive_but_not_ready(
     installed: Callable[[str], Path], secret_values: dict[str, str], tmp_path: Path, data_dir: Path
 ) -> None:
@@ -171,7 +229,7 @@ def test_while_its_database_is_away_a_service_is_alive_but_not_ready(
     environment = _environment("media", embedded.service_url(data_dir, "media"), secret_values, tmp_path)
     try:
         # Nobody answers as auth all the while: that is no reason to be restarted or left out.
-        with started(python, "services.media", environment, tmp_path) as process:
+        with started([python, "-m", "services.media"], environment, tmp_path) as process:
             wait_until_ready(process, environment)
             assert _status(environment, "liveness") == "SERVING"
             embedded.stop(data_dir)
@@ -197,19 +255,25 @@ def test_a_service_that_lacks_a_secret_says_which_in_one_sentence(
     assert "Traceback" not in done.stderr
 
 
-def test_the_gateways_image_needs_nothing_but_python_and_envoy(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "gateway", tmp_path / "gateway", ignore=shutil.ignore_patterns("tests", "__pycache__"))
-    (tmp_path / "gen").mkdir()
+def test_the_gateways_image_needs_nothing_but_python_and_envoy(
+    tmp_path: Path, built: Path, installed: Callable[[str], Path]
+) -> None:
+    app = tmp_path / "app"  # which others may look into, unlike tmp_path
+    shutil.copytree(ROOT / "gateway", app / "gateway", ignore=shutil.ignore_patterns("tests", "__pycache__"))
+    (app / "gen").mkdir()
     for made in re.findall(r"/src/(gen/\S+)", _stages()["gateway"]):
-        copy = shutil.copytree if (ROOT / made).is_dir() else shutil.copy
-        copy(ROOT / made, tmp_path / made)
+        copy = shutil.copytree if (built / "src" / made).is_dir() else shutil.copy
+        copy(built / "src" / made, app / made)
     ports = free_ports()
     environment = {"LISTEN_HOST": "127.0.0.1", "LISTEN_PORT": str(ports["gateway"]), "ADMIN_PORT": str(ports["admin"])}
     environment |= {"OPERATIONS_PORT": str(ports["auth"]), "JWKS_SOCKET": f"drape-{ports['gateway']}"}
     (asked,) = re.findall(r"urlopen\(([^)]+)\)", _stages()["gateway"])
     check = f"import urllib.request as u; u.urlopen({asked.replace('9902', str(ports['auth']))})"
     # -S: without any package that is not Python's own.
-    gateway = subprocess.Popen([sys.executable, "-S", "-m", "gateway"], cwd=tmp_path, env=environment)
+    command = [sys.executable, "-S", "-m", "gateway"]
+    if not why_not(installed("auth")):
+        command = confined({"home": app}, *command)
+    gateway = subprocess.Popen(command, cwd=app, env=environment | {"PATH": os.environ["PATH"]})
     try:
         command = [sys.executable, "-S", "-c", check]
 

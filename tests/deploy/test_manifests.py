@@ -1,11 +1,13 @@
 """The manifests of both overlays: valid, safe, and in agreement with the code."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 from cloudcoil.models.cert_manager.v1 import Certificate, Issuer
 
 from gateway import drain
@@ -166,7 +168,7 @@ def _check_target(overlay: Overlay, item: Object) -> None:
 
 
 def test_probes_ask_ports_that_are_there(overlay: Overlay) -> None:
-    for name in overlay.pods:
+    for name in overlay.names("Deployment", "StatefulSet"):
         container, ports = overlay.container(name), overlay.ports(name)
         probes = [container[kind] for kind in ("startupProbe", "readinessProbe", "livenessProbe") if kind in container]
         assert probes, name
@@ -197,7 +199,7 @@ EXTRA = {
 def test_the_policies_allow_exactly_the_calls_that_the_code_makes(overlay: Overlay) -> None:
     ports = {name: overlay.ports(name) for name in overlay.labels}
     wanted = {(source, target, ports[target]["grpc"]) for source, target in _code_arrows()}
-    wanted |= {(name, "postgres", 5432) for name in SETTINGS} | EXTRA[overlay.name]
+    wanted |= {(name, "postgres", 5432) for name in (*SETTINGS, *overlay.names("Job"))} | EXTRA[overlay.name]
     every = {port for found in ports.values() for port in found.values()}
     allowed = {
         (source, target, port)
@@ -278,12 +280,40 @@ def test_the_gateways_settings_are_those_it_reads(overlay: Overlay) -> None:
         assert DEFAULTS[f"{service.upper()}_PORT"] == str(overlay.ports(service)["grpc"])
 
 
+def _limited(descriptors: list[Object], before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for item in descriptors:
+        path = (*before, item["key"] + (f"={item['value']}" if "value" in item else ""))
+        if "rate_limit" in item:
+            yield path
+        yield from _limited(item.get("descriptors", []), path)
+
+
+def _asked(action: Object) -> str:
+    key = action.get("generic_key")
+    return f"{key['descriptor_key']}={key['descriptor_value']}" if key else "remote_address"
+
+
+def test_the_limits_of_all_gateways_are_of_what_they_ask_about(production: Overlay) -> None:
+    (source,) = [volume["configMap"]["name"] for volume in production.pods["ratelimit"]["spec"]["volumes"][:1]]
+    limits = yaml.safe_load(production.one("ConfigMap", source)["data"]["limits.yaml"])
+    found = re.findall(r"rate_limits: (\[.*\])$", TEMPLATE.read_text(), re.M)
+    asked = {tuple(map(_asked, limit["actions"])) for item in found for limit in yaml.safe_load(item)}
+    assert set(_limited(limits["descriptors"])) == asked
+    assert len(asked) == 2
+    assert limits["domain"] == "drape", "as the gateway's filter says"
+    given = production.variables(production.container("gateway"))
+    assert (given["RATELIMIT_HOST"], given["RATELIMIT_PORT"]) == (
+        "ratelimit",
+        str(production.ports("ratelimit")["grpc"]),
+    )
+
+
 def test_what_is_under_way_has_time_to_end(overlay: Overlay) -> None:
     for name, kind in SETTINGS.items():
         container, spec = overlay.container(name), overlay.pods[name]["spec"]
         own = float(overlay.variables(container).get("DRAIN_SECONDS") or kind.model_fields["drain_seconds"].default)
-        # First requests, then background work, each for as long.
-        needed = container["lifecycle"]["preStop"]["sleep"]["seconds"] + 2 * own
+        # First requests, then background work, each for as long; then telemetry's last words.
+        needed = container["lifecycle"]["preStop"]["sleep"]["seconds"] + 2 * own + 5
         assert spec["terminationGracePeriodSeconds"] > needed, name
     # A request that waits for its picture is let end, and so is what a worker is at.
     waits = TryonSettings.model_fields["generate_timeout_seconds"].default
@@ -300,13 +330,68 @@ def test_the_gateway_drains_for_as_long_as_its_longest_request(overlay: Overlay)
     assert overlay.container("gateway")["lifecycle"]["preStop"]["exec"]["command"] == ["python", "-m", "gateway.drain"]
 
 
-def test_migrations_run_before_a_service_does(overlay: Overlay) -> None:
+def _migration(overlay: Overlay, service: str) -> Object:
+    (found,) = [item for item in overlay.of("Job") if item["metadata"]["name"].startswith(f"{service}-migrate-")]
+    return dict(found)
+
+
+def _database(container: Object) -> Any:
+    (found,) = [item["valueFrom"] for item in container["env"] if item["name"] == "DATABASE_URL"]
+    return found
+
+
+def test_a_version_migrates_once_and_its_pods_wait_for_it(overlay: Overlay) -> None:
     for name in SETTINGS:
-        (init,) = overlay.pods[name]["spec"]["initContainers"]
-        main = overlay.container(name)
-        assert init["command"] == [*main["command"], "migrate"]
-        assert init["image"] == main["image"]
-        assert overlay.variables(init)["DATABASE_URL"] == overlay.variables(main)["DATABASE_URL"]
+        service = "tryon" if name == "worker" else name
+        job = overlay.container(_migration(overlay, service)["metadata"]["name"])
+        (init,), main = overlay.pods[name]["spec"]["initContainers"], overlay.container(name)
+        assert job["command"] == ["python", "-m", f"services.{service}", "migrate"]
+        assert init["command"] == [*main["command"], "wait-for-schema"]
+        assert init["image"] == job["image"] == main["image"]
+        assert _database(init) == _database(job) == _database(main)
+    assert len(overlay.of("Job")) == len(SERVICES)
+
+
+def test_no_migration_is_sent_requests(overlay: Overlay) -> None:
+    for job in overlay.of("Job"):
+        labels = job["spec"]["template"]["metadata"]["labels"]
+        selectors = [item["spec"]["selector"] for item in overlay.of("Service", "Deployment")]
+        assert not [each for each in selectors if selects({"matchLabels": each.get("matchLabels", each)}, labels)]
+
+
+def _new_images(folder: Path) -> None:
+    """As an upgrade does it; one of them by its digest."""
+    names = [{"name": f"drape/{name}", "newTag": "0.2.0"} for name in ("auth", "media", "tryon", "gateway")]
+    _edit(folder, images=[*names, {"name": "drape/billing", "digest": f"sha256:{'0' * 64}"}])
+
+
+def _new_settings(folder: Path) -> None:
+    """Other settings and other secrets with the same images."""
+    (settings,) = [item for item in _edit(folder)["configMapGenerator"] if item["name"] == "settings"]
+    settings["literals"].append("LOG_LEVEL=DEBUG")
+    _edit(folder, configMapGenerator=[settings, *_edit(folder)["configMapGenerator"][1:]])
+    for file in (folder / "secrets").glob("*.env"):
+        file.write_text(file.read_text() + "ANOTHER=value\n")
+
+
+def _edit(folder: Path, **changes: Any) -> dict[str, Any]:
+    file = folder / "kustomization.yaml"
+    content: dict[str, Any] = yaml.safe_load(file.read_text()) | changes
+    file.write_text(yaml.safe_dump(content))
+    return content
+
+
+@pytest.mark.parametrize(("change", "again"), [(_new_images, True), (_new_settings, False)])
+def test_an_overlay_can_be_applied_again_though_jobs_cannot_be_changed(
+    overlay: Overlay, tmp_path: Path, change: Callable[[Path], None], again: bool
+) -> None:
+    changed = render(overlay.name, tmp_path, change)
+    assert changed.objects != overlay.objects
+    before, after = ({item["metadata"]["name"]: item for item in found.of("Job")} for found in (overlay, changed))
+    assert all(after[name] == job for name, job in before.items() if name in after)
+    assert not again or not set(before) & set(after), "another image migrates again"
+    assert again or set(before) == set(after)
+    assert max(map(len, after)) < 64
 
 
 def test_every_process_of_ours_speaks_tls_in_production(production: Overlay) -> None:
@@ -332,11 +417,40 @@ def test_every_service_has_a_database_and_an_owner_of_its_own(production: Overla
     assert roles | {first["owner"]: first["secret"]["name"]} == {name: f"{name}-database" for name in SERVICES}
 
 
+def test_no_service_enters_the_database_of_another(production: Overlay) -> None:
+    allow, deny = (line.split() for line in production.one("Cluster", "postgres")["spec"]["postgresql"]["pg_hba"])
+    assert allow == ["hostssl", "sameuser", ",".join(SERVICES), "all", "scram-sha-256"]
+    assert deny == ["host", "all", ",".join(SERVICES), "all", "reject"]
+    for item in production.of("ExternalSecret"):
+        if url := item["spec"]["target"].get("template", {}).get("data", {}).get("DATABASE_URL"):
+            user, database = re.findall(r"//(\w+):.*/(\w+)\?sslmode=require$", url)[0]
+            assert user == database
+
+
 def test_there_are_connections_for_every_pod_there_may_be(production: Overlay) -> None:
-    pools = {name: kind.model_fields["database_pool"].default + 2 for name, kind in SETTINGS.items()}
-    most = {item["metadata"]["name"]: item["spec"]["maxReplicas"] for item in production.of("HorizontalPodAutoscaler")}
-    room = int(production.one("Cluster", "postgres")["spec"]["postgresql"]["parameters"]["max_connections"])
-    assert sum(pools[name] * most[name] for name in pools) < room
+    cluster = production.one("Cluster", "postgres")["spec"]
+    scalers = production.of("HorizontalPodAutoscaler")
+    # One more than there may be: a new version's pod starts before an old one stops.
+    most = {item["metadata"]["name"]: item["spec"]["maxReplicas"] + 1 for item in scalers}
+    wanted = dict.fromkeys(SERVICES, 10)  # for its migration and administration
+    for name, kind in SETTINGS.items():
+        given = production.variables(production.container(name)).get("DATABASE_POOL")
+        pool = int(given or kind.model_fields["database_pool"].default)
+        # Beside the pool each process listens, and has its queue of tasks.
+        wanted["tryon" if name == "worker" else name] += most[name] * (pool + 2)
+    limits = {item["name"]: item["connectionLimit"] for item in cluster["managed"]["roles"]}
+    for name, needed in wanted.items():
+        assert needed <= limits[name], name
+    assert sum(limits.values()) + 20 <= int(cluster["postgresql"]["parameters"]["max_connections"])
+
+
+def test_the_collector_finds_every_gateway(production: Overlay) -> None:
+    collector = (ROOT / "deploy" / "observability" / "otel-collector.yaml").read_text()
+    (port,) = {int(found) for found in re.findall(r"type: A, port: (\d+)", collector)}
+    (service,) = [item for item in production.of("Service") if item["metadata"]["name"] == "gateway-operations"]
+    assert service["spec"]["clusterIP"] == "None", "the names of headless Services have every pod's address"
+    assert [each["port"] for each in service["spec"]["ports"]] == [port] == [production.ports("gateway")["operations"]]
+    assert "`gateway-operations.drape`" in (ROOT / "docs" / "operations.md").read_text()
 
 
 def test_media_has_memory_for_the_largest_picture_in_each_of_its_processes(overlay: Overlay) -> None:

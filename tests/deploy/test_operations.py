@@ -41,6 +41,22 @@ def test_every_file_that_is_named_exists(pattern: str) -> None:
     assert not [name for name in named if not any((base / name).exists() for base in bases)]
 
 
+def test_what_the_log_is_said_to_have_is_what_the_code_says() -> None:
+    code = "\n".join(path.read_text() for path in (ROOT / "services").rglob("*.py") if "tests" not in path.parts)
+    phrases = set(re.findall(r"`([a-z]+(?:,? [a-z]+)+)`", TEXT.split("## Alerts")[1].split("## Sizing")[0]))
+    assert {"task failed, it will be tried again", "engine run"} <= phrases
+    assert not [phrase for phrase in phrases if phrase not in code and not phrase.startswith("kubectl")]
+
+
+def test_the_tasks_that_are_explained_are_those_there_are() -> None:
+    section = TEXT.split("### TasksFailing\n")[1].split("\n### ")[0]
+    names = {name for row in re.findall(r"^\| (`.*?) \| \w", section, re.M) for name in re.findall(r"`(\w+)`", row)}
+    code = "\n".join(path.read_text() for path in (ROOT / "services").glob("*/*.py"))
+    assert len(names) > 8
+    assert not [name for name in names if f'"{name}"' not in code]
+    assert set(re.findall(r'^[A-Z]+_TASK = "(\w+)"', code, re.M)) - {"forgot_password"} <= names
+
+
 def test_the_vault_has_what_the_services_need() -> None:
     rows = dict(re.findall(r"^\| `drape/(\w+)` \|(.*)\|$", TEXT, re.M))
     for service in ("auth", "media", "tryon", "billing"):
@@ -52,6 +68,17 @@ def test_the_vault_has_what_the_services_need() -> None:
         }
         assert secret <= listed
         assert listed <= known_settings()
+
+
+def test_what_pods_ask_for_is_at_least_what_was_measured() -> None:
+    table = TEXT.split("## Sizing")[1]
+    (names,) = re.findall(r"^\| \| (gateway .*) \|$", table, re.M)
+    (cells,) = re.findall(r"^\| memory after all that, MiB \| (.*) \|$", table, re.M)
+    measured = dict(zip(names.split(" | "), map(int, cells.split(" | ")), strict=True))
+    for name in (*SETTINGS, "gateway"):
+        text = (ROOT / "deploy" / "k8s" / "base" / f"{name}.yaml").read_text()
+        asked, unit = re.findall(r"requests: \{cpu: \S+, memory: (\d+)(Mi|Gi)\}", text)[-1]
+        assert int(asked) * {"Mi": 1, "Gi": 1024}[unit] >= measured[name], name
 
 
 def test_every_image_of_the_local_cluster_is_loaded_into_it() -> None:

@@ -127,6 +127,20 @@ def test_a_dashboard_is_whole(path: Path) -> None:
     assert {panel["datasource"]["uid"] for panel in _panels(board) if panel["type"] != "row"} == {"${datasource}"}
 
 
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_what_is_red_at_the_top_of_a_dashboard_is_what_its_alert_is_about(path: Path) -> None:
+    found = {rule["alert"]: re.search(r"[<>] ([\d.]+)", rule["expr"]) for rule in _alerts()}
+    limits = {alert: float(limit[1]) for alert, limit in found.items() if limit}
+    stats = [panel for panel in _panels(json.loads(path.read_text())) if panel["type"] == "stat"]
+    assert stats
+    for panel in stats:
+        steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        assert {"red", "green"} == {step["color"] for step in steps}
+        for alert in re.findall(r"alert (\w+)", panel["description"]):
+            # More than none is one.
+            assert steps[1]["value"] in (limits[alert], limits[alert] + 1), panel["title"]
+
+
 def test_the_dashboards_are_of_different_names() -> None:
     boards = [json.loads(path.read_text()) for path in DASHBOARDS]
     assert len(boards) > 1
@@ -142,7 +156,9 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do() -> None:
         assert rule["annotations"]["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="there is no promtool here")
+@pytest.mark.skipif(
+    not shutil.which("promtool"), reason="there is no promtool here; Debian has it in its package prometheus"
+)
 def test_prometheus_takes_the_rules() -> None:
     checked = subprocess.run(["promtool", "check", "rules", str(ALERTS)], capture_output=True, text=True, check=False)  # noqa: S607
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -60,6 +60,42 @@ def test_the_trace_of_a_picture_reaches(day: Day, way: list[tuple[str, str]]) ->
     assert way in [_way(day.trace, span) for span in day.trace]
 
 
+CLOUDS = [
+    ("billing", "POST /v1/customers"),
+    ("billing", "POST /v1/checkout/sessions"),
+    ("media", "PUT /{}/{}"),
+    ("media", "GET /{}/{}"),
+    ("media", "GET /v1_1/sandbox/image/download"),
+    ("media", "POST /v1_1/sandbox/image/destroy"),
+    ("tryon-worker", "POST /v1/run"),
+    ("tryon-worker", "GET /v1/status/{}"),
+]
+
+
+@pytest.mark.parametrize(("service", "name"), CLOUDS)
+def test_a_request_to_a_cloud_is_a_clients_span_in_the_trace_of_what_it_is_for(
+    day: Day, service: str, name: str
+) -> None:
+    spans = [span for span in day.collector.spans if (span.service, span.name) == (service, name)]
+    assert spans, sorted({span.name for span in day.collector.spans if span.service == service})
+    for span in spans:
+        assert span.kind - 1 == SpanKind.CLIENT.value
+        assert span.parent_id, "of whatever it is for"
+        method, _, template = name.partition(" ")
+        assert (span.attributes["http.request.method"], span.attributes["url.template"]) == (method, template)
+        assert (span.attributes["server.address"], span.attributes["http.response.status_code"]) == ("127.0.0.1", 200)
+        assert not [each for each in span.attributes if each.startswith("url.") and each != "url.template"]
+
+
+def test_the_picture_is_read_from_and_put_into_the_store_within_its_trace(day: Day) -> None:
+    read = [*WORK, ("tryon-worker", f"{MEDIA}/ReadImage"), ("media", f"{MEDIA}/ReadImage"), ("media", "GET /{}/{}")]
+    put = f"{MEDIA}/StoreGeneratedImage"
+    ways = [_way(day.trace, span) for span in day.trace]
+    assert read in ways
+    assert [*WORK, ("tryon-worker", put), ("media", put), ("media", "PUT /{}/{}")] in ways
+    assert [*WORK, ("tryon-worker", "engine fashn"), ("tryon-worker", "POST /v1/run")] in ways
+
+
 def test_every_span_of_the_picture_hangs_on_the_one_request(day: Day) -> None:
     assert len([span for span in day.trace if not span.parent_id]) == 1
     assert {span.parent_id for span in day.trace} - {span.span_id for span in day.trace} == {""}

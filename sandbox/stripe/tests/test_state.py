@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import stripe
 
+from sandbox.command import from_environment
 from sandbox.stripe.__main__ import main
-from sandbox.stripe.config import Config, environment_defaults
+from sandbox.stripe.config import PREFIX, Config
 from sandbox.stripe.store import Store
 
 from .conftest import KEY, Receiver, eventually, open_session, running
@@ -102,5 +103,5 @@ async def test_the_command_serves_until_it_is_stopped(state_file: Path) -> None:
 
 
 def test_settings_come_from_the_environment() -> None:
-    given = environment_defaults({"STRIPE_SANDBOX_WEBHOOK_URL": "http://localhost/x", "HOME": "/"})
+    given = from_environment(PREFIX, {"STRIPE_SANDBOX_WEBHOOK_URL": "http://localhost/x", "HOME": "/"})
     assert given == {"webhook_url": "http://localhost/x"}

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 import services.auth
-from services.kit.database import Database, DatabaseAway, connect, migrate
+from services.kit.database import Database, DatabaseAway, connect, migrate, wait_for_schema
 from services.kit.errors import UnstorableText
 from services.kit.ids import new_id
 from services.kit.tests.waiting import eventually
@@ -24,6 +24,21 @@ async def tables(url: str) -> set[str]:
     rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     await connection.close()
     return {row["tablename"] for row in rows}
+
+
+async def revision(url: str) -> str:
+    """Where the database says that it is."""
+    connection = await connect(url)
+    found = await connection.fetchval("SELECT version_num FROM alembic_version")
+    await connection.close()
+    return str(found)
+
+
+async def set_revision(url: str, name: str) -> None:
+    """Has the database say that it is somewhere else."""
+    connection = await connect(url)
+    await connection.execute("UPDATE alembic_version SET version_num = $1", name)
+    await connection.close()
 
 
 async def notify(url: str, channel: str, payload: str) -> None:
@@ -45,6 +60,32 @@ async def test_a_database_that_is_up_to_date_can_be_migrated_again(database_url:
     before = await tables(url)
     await migrate(url, MIGRATIONS)
     assert await tables(url) == before
+
+
+async def test_an_older_version_leaves_what_a_later_one_has_migrated(database_url: Callable[[str], str]) -> None:
+    url = database_url("kit_migrate_later")
+    await migrate(url, MIGRATIONS)
+    await set_revision(url, "9999")
+    await migrate(url, MIGRATIONS)
+    await asyncio.wait_for(wait_for_schema(url, MIGRATIONS), 20)
+    assert await revision(url) == "9999"
+
+
+async def test_whoever_waits_for_the_schema_goes_on_when_somebody_has_migrated(
+    database_url: Callable[[str], str],
+) -> None:
+    url = database_url("kit_wait")
+    waiting = asyncio.create_task(wait_for_schema(url, MIGRATIONS, 0.05))
+    for _ in range(3):
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+    await migrate(url, MIGRATIONS)
+    await asyncio.wait_for(waiting, 20)
+    await set_revision(url, "0001")
+    again = asyncio.create_task(wait_for_schema(url, MIGRATIONS, 0.05))
+    await asyncio.sleep(0.3)
+    assert not again.done(), "an older schema is not enough"
+    again.cancel()
 
 
 async def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:

@@ -101,7 +101,7 @@ async def test_a_service_whose_database_is_away_ends_with_one_sentence(monkeypat
     monkeypatch.setenv("DATABASE_URL", "postgresql://media:hunter2@127.0.0.1:1/media")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.media", "migrate", env=environment, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "services.media", env=environment, stderr=asyncio.subprocess.PIPE
     )
     _, said = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1

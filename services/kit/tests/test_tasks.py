@@ -250,3 +250,27 @@ async def test_several_replicas_may_install_the_queue_at_once(database_url: Call
     await enqueue(db, "some task", {})
     assert len(await waiting(db, "some task")) == 1
     await db.close()
+
+
+async def test_what_is_handed_back_is_begun_by_another_while_the_first_is_still_at_it(
+    database: Database, name: str
+) -> None:
+    begun, never = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: Payload) -> None:
+        begun.set()
+        await never.wait()
+
+    first, stop, book = TaskRunner(database.url), asyncio.Event(), Workbook()
+    await first.hand_back()  # nothing, yet
+    first.task(name, hang)
+    work = asyncio.create_task(first.run(stop))
+    await enqueue(database, name, {"number": 1})
+    await begun.wait()
+    stop.set()
+    await first.hand_back()
+    async with working(database, name, handler=book):
+        await eventually(lambda: book.has(1), "the task")
+    assert not work.done()
+    never.set()
+    await work

@@ -10,16 +10,18 @@ from services.tryon.engines.fal import Fal
 from services.tryon.engines.fashn import Fashn
 from services.tryon.engines.fashn_vton import FashnVton, open_pipeline
 from services.tryon.engines.http import ProviderHttp
+from services.tryon.engines.news import News
 from services.tryon.engines.pace import Pace
 from services.tryon.engines.processes import LocalProcesses
+from services.tryon.engines.queued import Hears
 from services.tryon.engines.replicate import Replicate
 from services.tryon.engines.settings import FalSettings
 from services.tryon.settings import WorkerSettings
 
 
-def build_chain(config: WorkerSettings, database: Database) -> EngineChain:
-    """The chain of the engines in ENGINES, in that order."""
-    engines = [_engine(name, config) for name in config.engines]
+def build_chain(config: WorkerSettings, database: Database, news: News | None = None) -> EngineChain:
+    """The chain of the engines in ENGINES, in that order. `news` is told of what their providers say."""
+    engines = [_engine(name, config, news) for name in config.engines]
     return EngineChain(engines, config.engine_timeout_seconds, limits_of(config), Budgets(database))
 
 
@@ -30,7 +32,10 @@ def limits_of(config: WorkerSettings) -> dict[str, Limits]:
     return {name: local if name == "local" else config.outside(name).limits for name in config.engines}
 
 
-def _engine(name: str, config: WorkerSettings) -> Engine:
+def _engine(name: str, config: WorkerSettings, news: News | None) -> Engine:
+    url = config.webhook_url(name)
+    hears = Hears(url, news) if url and news else None
+
     def http(base: str) -> ProviderHttp:
         return ProviderHttp(base, https_only=config.environment == "production")
 
@@ -41,11 +46,12 @@ def _engine(name: str, config: WorkerSettings) -> Engine:
             pace = Pace(poll=own.poll_seconds)
             return Fashn(http(own.api_base), key, pace, return_base64=own.return_base64, moderation=own.moderation)
         case "fal":
-            return _fal(config.fal, http)
+            return _fal(config.fal, http, hears)
         case "replicate":
             at = config.replicate
             pace = Pace(poll=at.poll_seconds)
-            return Replicate(http(at.api_base), at.api_key.get_secret_value(), pace, version=at.version)
+            token = at.api_key.get_secret_value()
+            return Replicate(http(at.api_base), token, pace, version=at.version, hears=hears)
         case "vertex":
             return _vertex(config, http(config.vertex.base))
         case "fashn_vton":
@@ -54,7 +60,7 @@ def _engine(name: str, config: WorkerSettings) -> Engine:
             return LocalProcesses(config.model_dir, config.local_workers, config.local_threads)
 
 
-def _fal(own: FalSettings, http: Callable[[str], ProviderHttp]) -> Engine:
+def _fal(own: FalSettings, http: Callable[[str], ProviderHttp], hears: Hears | None) -> Engine:
     admin_key = own.admin_key.get_secret_value()
     return Fal(
         http(own.api_base),
@@ -63,6 +69,7 @@ def _fal(own: FalSettings, http: Callable[[str], ProviderHttp]) -> Engine:
         moderation=own.moderation,
         platform=http(own.platform_base) if admin_key else None,
         admin_key=admin_key,
+        hears=hears,
     )
 
 

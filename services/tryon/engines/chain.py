@@ -22,6 +22,7 @@ from services.tryon.engines.base import (
     Task,
 )
 from services.tryon.engines.breaker import Breaker
+from services.tryon.engines.queued import QueuedEngine
 
 log = logging.getLogger(__name__)
 
@@ -170,6 +171,21 @@ class EngineChain:
         if unsuited and not failed:
             raise unsuited
         raise EngineFailed("no engine made a picture")
+
+    def forgets(self, engine: str) -> bool:
+        """Whether what the engine's provider keeps of a run is deleted there."""
+        return any(kept.forgets for kept in self._keepers(engine))
+
+    async def forget(self, run: ProviderRun) -> None:
+        """Deletes what a provider keeps of a run, if it can be told to. Raises EngineFailed."""
+        if not (keepers := self._keepers(run.engine)):
+            raise EngineFailed(f"{run.engine} is not one of this worker's engines")
+        for keeper in keepers:
+            await keeper.forget_run(run.id)
+
+    def _keepers(self, engine: str) -> list[QueuedEngine]:
+        engines = [station.engine for station in self._stations if station.engine.name == engine]
+        return [one for one in engines if isinstance(one, QueuedEngine)]
 
     async def close(self) -> None:
         """Closes every engine."""

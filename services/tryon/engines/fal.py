@@ -14,11 +14,13 @@ from services.tryon.engines.fashn import model_inputs, no_pose, unreadable
 from services.tryon.engines.http import Answer, ProviderHttp
 from services.tryon.engines.pace import Pace
 from services.tryon.engines.pictures import Upload
-from services.tryon.engines.queued import QUEUED, WORKING, Look, QueuedEngine
+from services.tryon.engines.queued import QUEUED, WORKING, Hears, Look, QueuedEngine
 
 MODEL = "/fal-ai/fashn/tryon/v1.6"
 _KEPT_SECONDS = 3600
 """Results are fetched at once, but a worker that is restarted needs them a while longer."""
+_UNSTORED = {"X-Fal-Store-IO": "0"}
+"""Without it the pictures that go in, and what came of them, are in the account's history for 30 days."""
 _LINKS = ("request_id", "status_url", "response_url", "cancel_url")
 _TOLD = (400, 422, 500, 504)
 """Statuses with which a run's own failure is told, if it has a type."""
@@ -41,19 +43,24 @@ class Fal(QueuedEngine):
         moderation: str = "permissive",
         platform: ProviderHttp | None = None,
         admin_key: str = "",
+        hears: Hears | None = None,
     ) -> None:
-        """With an admin key for the platform's API, results are deleted once they are here."""
-        super().__init__(http, pace)
+        """With an admin key for the platform's API, all of a run is deleted; else little is kept of it."""
+        super().__init__(http, pace, hears)
         self._headers = {"Authorization": f"Key {api_key}"}
         self._moderation = moderation
         self._platform = platform
         self._admin = {"Authorization": f"Key {admin_key}"}
+        self.forgets = platform is not None
 
     async def begin(self, person: Upload, garment: Upload, options: Options) -> str:
         """Queues a request; its run is the links that the queue gives, to be used as they are."""
         kept = {"X-Fal-Object-Lifecycle-Preference": json.dumps({"expiration_duration_seconds": _KEPT_SECONDS})}
+        # Deleting finds a run's files by what is stored of it.
+        kept |= {} if self.forgets else _UNSTORED
         inputs = model_inputs(person, garment, options, self._moderation)
-        answer = await self.http.json("POST", MODEL, self._headers | kept, inputs)
+        told = f"?fal_webhook={quote(self.webhook_url, safe='')}" if self.webhook_url else ""
+        answer = await self.http.json("POST", MODEL + told, self._headers | kept, inputs)
         if not answer.ok:
             raise _failure(answer)
         links = {name: answer.data.get(name) for name in _LINKS}
@@ -82,13 +89,20 @@ class Fal(QueuedEngine):
         """PUT cancel_url."""
         await self.http.json("PUT", _link(run, "cancel_url"), self._headers)
 
+    def public_id(self, run: str) -> str:
+        """The request's id."""
+        return _link(run, "request_id")
+
     async def forget(self, run: str) -> None:
         """DELETE /v1/models/requests/{id}/payloads: pictures in and out."""
         if self._platform:
             path = f"/v1/models/requests/{quote(_link(run, 'request_id'), safe='')}/payloads"
             answer = await self._platform.json("DELETE", path, self._admin)
-            if not answer.ok:
+            if not answer.ok and answer.status != 404:
                 raise answer.refusal()
+            files = answer.data.get("cdn_delete_results")
+            if any(isinstance(file, dict) and file.get("exception") for file in (files or ())):
+                raise EngineFailed("a file was not deleted")
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -5,7 +5,7 @@ import binascii
 import ipaddress
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
-from opentelemetry.trace import Span, SpanKind
 
 from services.kit import telemetry
 from services.tryon.engines.base import EngineFailed, EngineUnusable, TryAgain
@@ -79,9 +78,9 @@ class ProviderHttp:
         if not _same_origin(url, self.base_url):
             raise EngineFailed("the provider names an address that is not its own")
         try:
-            with _span(method, url) as span:
+            with telemetry.request(method, url, telemetry.template(url)) as answered:
                 async with self._client.stream(method, url, headers=dict(headers), json=body) as answer:
-                    span.set_attribute("http.response.status_code", answer.status_code)
+                    answered(answer.status_code)
                     raw = await self._read(answer)
         except httpx.HTTPError as error:
             raise TryAgain(f"no answer: {error!r}") from error
@@ -111,9 +110,9 @@ class ProviderHttp:
 
     @asynccontextmanager
     async def _fetched(self, url: str) -> AsyncIterator[httpx.Response]:
-        with _span("GET", url) as span:
+        with telemetry.request("GET", url) as answered:
             async with self._client.stream("GET", url) as answer:
-                span.set_attribute("http.response.status_code", answer.status_code)
+                answered(answer.status_code)
                 yield answer
 
     async def _result(self, answer: httpx.Response) -> bytes:
@@ -181,13 +180,6 @@ def _seconds_until(http_date: str) -> float | None:
     except ValueError:
         return None
     return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
-
-
-def _span(method: str, url: str) -> AbstractContextManager[Span]:
-    """A span of a request. Not its URL, which may be signed."""
-    parts = _split(url)
-    attributes: telemetry.Attributes = {"http.request.method": method, "server.address": parts.hostname or ""}
-    return telemetry.span(method, attributes, SpanKind.CLIENT)
 
 
 def _same_origin(url: str, base: str) -> bool:

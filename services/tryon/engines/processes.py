@@ -155,8 +155,13 @@ class LocalProcesses:
 
     async def close(self) -> None:
         """Ends the processes at once: what they were at is begun again elsewhere."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            # Asked, each would finish what it is at, if only loading the models; and our own end waits for theirs.
+            processes = list((pool._processes or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.kill()
 
     async def _run(self, call: Callable[..., T], *arguments: Any) -> T:
         if self._pool is None:

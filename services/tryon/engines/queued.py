@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress, Result, Task, TryAgain
 from services.tryon.engines.http import ProviderHttp
+from services.tryon.engines.news import News
 from services.tryon.engines.pace import Pace, Patience, persist
 from services.tryon.engines.pictures import Upload, result_of, upload_of
 
@@ -30,8 +31,18 @@ class Look:
         return bool(self.picture) or self.error is not None
 
 
+@dataclass(frozen=True)
+class Hears:
+    """Where an engine's provider may tell that a run has ended, and who brings it to where it is waited for."""
+
+    url: str
+    news: News
+
+
 QUEUED = Look("preparing", 0.1)
 WORKING = Look("generating", 0.4)
+_SELDOM = 5
+"""How many times the usual pause there is between looks at a run of whose end the provider will tell."""
 
 
 class QueuedEngine(ABC):
@@ -42,10 +53,15 @@ class QueuedEngine(ABC):
     """Width to height the provider works in, if it would distort other photos: they are padded to it and back."""
     cancels = True
     """Whether the provider lets a run be canceled."""
+    forgets = False
+    """Whether what the provider keeps of a run is deleted there by us."""
 
-    def __init__(self, http: ProviderHttp, pace: Pace | None = None) -> None:
+    def __init__(self, http: ProviderHttp, pace: Pace | None = None, hears: Hears | None = None) -> None:
         self.http = http
         self._pace = pace or Pace()
+        self._news = hears.news if hears else News()
+        self.webhook_url = hears.url if hears else ""
+        """Where the provider is to say that a run has ended; empty: it is asked often instead."""
 
     @abstractmethod
     async def begin(self, person: Upload, garment: Upload, options: Options) -> str:
@@ -59,8 +75,12 @@ class QueuedEngine(ABC):
     async def cancel(self, run: str) -> None:
         """Tells the provider that the run is not wanted any more. Raises EngineFailed."""
 
+    def public_id(self, run: str) -> str:
+        """What the provider itself calls the run."""
+        return run
+
     async def forget(self, run: str) -> None:  # noqa: B027 - not abstract: few providers can
-        """Deletes the run's result at the provider, now that it is here. Raises EngineFailed."""
+        """Deletes what the provider keeps of the run, which may be gone already. Raises EngineFailed."""
 
     async def prepare(self) -> None:  # noqa: B027 - not abstract: there is nothing to get ready
         """Nothing needs to be ready."""
@@ -68,6 +88,15 @@ class QueuedEngine(ABC):
     async def close(self) -> None:
         """Closes the connections; runs under way stay, and are resumed by whoever knows their ids."""
         await self.http.close()
+
+    async def forget_run(self, run: str) -> None:
+        """As `forget`, without waiting for long."""
+        if self.forgets:
+            try:
+                async with asyncio.timeout(self._pace.cleanup):
+                    await self.forget(run)
+            except TimeoutError as error:
+                raise EngineFailed("the provider does not answer") from error
 
     async def generate(self, task: Task, deadline: float) -> Result:
         """Makes a picture before the deadline. Raises InputProblem, EngineFailed."""
@@ -93,9 +122,9 @@ class QueuedEngine(ABC):
             end = await self._over(run, task, deadline, fresh)
             if end.picture:
                 fetch = self._patience(deadline, self._pace.tries)
-                data = await persist(lambda: self.http.download(end.picture), fetch)  # noqa: B023 - called at once
-                await self._forget(run)
-                return data
+                # What is there is deleted when the picture is safe with us: another worker may wait for the same run.
+                return await persist(lambda: self.http.download(end.picture), fetch)  # noqa: B023 - called at once
+            await self._forget(run)
             if not isinstance(end.error, TryAgain):
                 raise end.error or EngineFailed("a run ended with nothing")
             await between_runs.pause(end.error)
@@ -107,7 +136,7 @@ class QueuedEngine(ABC):
         try:
             return await asyncio.shield(begin)
         except asyncio.CancelledError:
-            if self.cancels:
+            if self.cancels or self.forgets:
                 await self._abandon(begin)
             begin.cancel()
             raise
@@ -126,25 +155,31 @@ class QueuedEngine(ABC):
         return end
 
     async def _watch(self, run: str, progress: Progress, deadline: float) -> Look:
-        while True:
-            # A run is paid for: it is asked for as long as there is time.
-            look = await persist(lambda: self.look(run), self._patience(deadline))
-            if look.over:
-                return look
-            await progress(look.stage, look.done)
-            await self._pace.clock.sleep(self._pace.poll)
+        seldom = self._pace.poll * _SELDOM if self.webhook_url else self._pace.poll
+        with self._news.of(self.name, self.public_id(run)) as ended:
+            while True:
+                told = ended.is_set()
+                ended.clear()
+                # A run is paid for: it is asked for as long as there is time.
+                look = await persist(lambda: self.look(run), self._patience(deadline))
+                if look.over:
+                    return look
+                await progress(look.stage, look.done)
+                await self._pace.clock.wait(ended, self._pace.poll if told else seldom)
 
-    async def _abandon(self, run: Awaitable[str]) -> None:
+    async def _abandon(self, begun: Awaitable[str]) -> None:
+        """Leaves nothing of a run that nobody waits for; what cannot be deleted yet is deleted later (leftovers.py)."""
         with contextlib.suppress(EngineFailed, InputProblem, TimeoutError):
             async with asyncio.timeout(self._pace.cleanup):
-                await self.cancel(await run)
+                run = await begun
+                await self.cancel(run)
+            await self._forget(run)
 
     async def _forget(self, run: str) -> None:
         try:
-            async with asyncio.timeout(self._pace.cleanup):
-                await self.forget(run)
-        except (EngineFailed, TimeoutError) as error:
-            log.warning("a result stays at its provider", extra={"engine": self.name, "error": repr(error)})
+            await self.forget_run(run)
+        except EngineFailed as error:
+            log.warning("a run is still kept at its provider", extra={"engine": self.name, "error": repr(error)})
 
     def _patience(self, deadline: float, tries: int | None = None) -> Patience:
         return Patience(self._pace, deadline, tries)

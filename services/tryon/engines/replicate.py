@@ -11,7 +11,7 @@ from services.tryon.engines.base import ContentRefused, Options, TryAgain
 from services.tryon.engines.http import ProviderHttp, data_uri
 from services.tryon.engines.pace import Pace
 from services.tryon.engines.pictures import Upload
-from services.tryon.engines.queued import QUEUED, Look, QueuedEngine
+from services.tryon.engines.queued import QUEUED, Hears, Look, QueuedEngine
 
 VERSION = "0513734a452173b8173e907e3a59d19a36266e55b48528559432bd21c7d7e985"
 
@@ -30,8 +30,16 @@ class Replicate(QueuedEngine):
     name = "replicate"
     ratio = 3 / 4
 
-    def __init__(self, http: ProviderHttp, api_token: str, pace: Pace | None = None, *, version: str = VERSION) -> None:
-        super().__init__(http, pace)
+    def __init__(
+        self,
+        http: ProviderHttp,
+        api_token: str,
+        pace: Pace | None = None,
+        *,
+        version: str = VERSION,
+        hears: Hears | None = None,
+    ) -> None:
+        super().__init__(http, pace, hears)
         self._headers = {"Authorization": f"Bearer {api_token}"}
         self._version = version
 
@@ -48,7 +56,9 @@ class Replicate(QueuedEngine):
         }
         if options.seed:
             inputs["seed"] = options.seed
-        body = {"version": self._version, "input": inputs}
+        body: dict[str, Any] = {"version": self._version, "input": inputs}
+        if self.webhook_url:
+            body |= {"webhook": self.webhook_url, "webhook_events_filter": ["completed"]}
         answer = await self.http.json("POST", "/v1/predictions", self._headers, body)
         if not answer.ok:
             raise answer.refusal(str(answer.data.get("title", "")))

@@ -68,14 +68,14 @@ async def serving(shop: Shop) -> AsyncIterator[Tryon]:
     """The shop's service, as `__main__` composes it."""
     keys, issuer = ServiceKeys(), Issuer()
     rpcs = (
-        servicer.TryonServicer(shop.generation, shop.api_jobs),
+        servicer.TryonServicer(shop.generation, shop.api_jobs, shop.webhooks),
         user_data.UserDataServicer(shop.api_jobs.forget_user),
     )
     service = server.Service(
         name="tryon",
         listen="127.0.0.1:0",
         drain_seconds=5,
-        access=Access(internal=user_data.INTERNAL),
+        access=Access(public=servicer.PUBLIC, internal=user_data.INTERNAL),
         users=UserTokens(issuer.fetch, ISSUER),
         tokens=keys.of("tryon"),
         register=lambda grpc_server: [name for rpc in rpcs for name in rpc.register(grpc_server)],

@@ -1,5 +1,6 @@
 """A whole try-on service in one process: both halves on a real database, everything else in memory."""
 
+import base64
 import json
 from datetime import timedelta
 from typing import Any
@@ -13,15 +14,18 @@ from services.kit.ids import new_id
 from services.tryon.checks import Checks
 from services.tryon.engines.base import Options
 from services.tryon.engines.chain import EngineChain
+from services.tryon.engines.signatures import ReplicateSender
 from services.tryon.generation import COST, Generation, Request
 from services.tryon.jobs import FINISHED, JobRow, Jobs, new_job
 from services.tryon.line import WORK_TASK
 from services.tryon.models import Job
 from services.tryon.saga import Saga
 from services.tryon.tests.fakes import FakeBilling, FakeChecker, FakeEngine, FakeMedia, Killed, Road, RoadJobs
+from services.tryon.webhooks import Webhooks
 
 MAX_ATTEMPTS = 5
 HOUR = 3600
+WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"what we and Replicate know").decode()
 
 
 class Shop:
@@ -48,6 +52,8 @@ class Shop:
             hold_seconds=HOUR,
             max_queue=max_queue,
         )
+
+        self.webhooks = Webhooks(database, {"replicate": ReplicateSender(WEBHOOK_SECRET)})
 
     def impatient(self) -> "Shop":
         """The same shop, where a request waits a moment only."""

@@ -224,3 +224,68 @@ async def test_a_request_that_died_is_taken_up_by_its_repetition(live: Shop, use
     done = await live.generation.generate(user, request)
     assert (done.id, done.state) == (job.id, "succeeded")
     assert live.billing.of(user) == ["captured"]
+
+
+async def test_a_credit_that_a_second_request_set_aside_before_it_died_comes_back(live: Shop, user: str) -> None:
+    live.billing.credits[user] = 0
+    request = live.request(user, key="k")
+    first = Gate()
+    live.billing.before_hold = first
+    refused = asyncio.create_task(live.generation.start(user, request))
+    await first.arrived.wait()
+    ((job,), _) = await live.jobs.page(user, 10, "")
+
+    # Credits come and go: the first request finds none, the second one did.
+    live.billing.credits[user] = 1
+    live.billing.before_hold, live.billing.after_hold = None, raising(Killed)
+    with pytest.raises(Killed):
+        await live.generation.start(user, request)
+    live.billing.after_hold = None
+    assert live.billing.of(user) == ["open"]
+    await live.jobs.forget(job)  # as the first one does when it is refused
+    refused.cancel()
+
+    async def given_back() -> bool:
+        return live.billing.of(user) == ["released"]
+
+    await eventually(given_back, "the release")
+    assert live.billing.credits[user] == 1
+    assert (await live.generation.generate(user, request)).state == "succeeded"
+
+
+async def test_a_request_that_comes_too_late_for_a_job_that_was_refused_begins_one_of_its_own(
+    live: Shop, user: str
+) -> None:
+    live.billing.credits[user] = 0
+    request = live.request(user, key="k")
+    late = Gate()
+    live.billing.before_hold = late
+    asking = asyncio.create_task(live.generation.generate(user, request))
+    await late.arrived.wait()
+    live.billing.before_hold = None
+    with pytest.raises(InsufficientCredits):
+        await live.generation.generate(user, request)
+
+    async def given_back() -> bool:
+        return live.billing.of(user) == ["released"]
+
+    await eventually(given_back, "the release")
+    live.billing.credits[user] = 1
+    late.open.set()
+    assert (await asking).state == "succeeded"
+    assert live.billing.of(user) == ["released", "captured"]
+
+
+async def test_who_still_waits_when_the_process_ends_is_answered_with_the_job_as_it_is(shop: Shop, user: str) -> None:
+    patient = Shop(shop.database, wait_seconds=3600)
+    asking = asyncio.create_task(patient.generation.generate(user, patient.request(user)))
+
+    async def begun() -> bool:
+        return bool((await patient.jobs.page(user, 10, ""))[0])
+
+    await eventually(begun, "the job")
+    patient.api_jobs.hurry()
+    job = await asyncio.wait_for(asking, 20)
+    assert (job.state, patient.billing.of(user)) == ("held", ["open"])
+    seen = [row.id async for row in patient.api_jobs.changes(user, job.id, 3600)]
+    assert seen == [job.id], "who watches is told once more, and comes back to another process"

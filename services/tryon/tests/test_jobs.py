@@ -105,7 +105,7 @@ async def test_only_a_job_that_was_never_begun_is_forgotten(shop: Shop, user: st
     begun, created = await shop.held(user), await shop.held(user)
     await shop.jobs.change_now(CHANGE, created.id, col(Job.id) == created.id, state="created")
     for job in (begun, created):
-        await shop.jobs.forget(job.id)
+        await shop.jobs.forget(job)
     assert (await shop.row(begun.id), await shop.row(created.id)) == (begun, None)
 
 
@@ -227,7 +227,7 @@ async def test_a_key_that_is_forgotten_between_two_looks_makes_room_for_a_new_jo
     class Unlucky(Jobs):
         async def by_key(self, user_id: str, key: str) -> JobRow | None:
             if known := await super().by_key(user_id, key):
-                await self.forget(known.id)
+                await self.forget(known)
             return await super().by_key(user_id, key)
 
     first, second = (new_job(user, new_id(), "k", "person", "outfit", {}) for _ in range(2))

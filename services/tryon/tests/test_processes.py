@@ -13,6 +13,7 @@ from PIL import Image
 from skimage import data
 
 from sandbox.drawings import tshirt
+from services.kit.tests.waiting import eventually
 from services.tryon.engines.base import EngineFailed, InputProblem, Options, Result, Task
 from services.tryon.engines.processes import LocalProcesses
 from services.tryon.tests.engine.conftest import model_dir
@@ -146,4 +147,26 @@ async def test_an_engine_without_models_fails_and_says_so(tmp_path: Path) -> Non
     engine = LocalProcesses(str(tmp_path), workers=1, threads=1)
     with pytest.raises(EngineFailed):
         await engine.prepare()
+    await engine.close()
+
+
+async def test_processes_that_are_still_starting_end_with_the_engine(model_dir: Path) -> None:
+    before = children()
+    engine = LocalProcesses(str(model_dir), workers=1, threads=1)
+    preparing = asyncio.create_task(engine.prepare())
+
+    async def new() -> set[int]:
+        return children() - before
+
+    started = await eventually(new, "a process")
+    for pid in started:
+        os.kill(pid, signal.SIGSTOP)  # however long it takes
+    await engine.close()
+    with pytest.raises(EngineFailed):
+        await asyncio.wait_for(preparing, 20)
+
+    async def gone() -> bool:
+        return not any(psutil.pid_exists(pid) for pid in started)
+
+    await eventually(gone, "their end")
     await engine.close()

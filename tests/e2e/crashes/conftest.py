@@ -1,8 +1,5 @@
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,19 +7,23 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.stack import ROOT, Stack, free_ports
+from sandbox.engines.config import WEBHOOK_SECRET
+from sandbox.stack import Stack, free_ports
 from services.kit import embedded
 from tests.e2e import pictures
 from tests.e2e.browser import Browser, Json
 from tests.e2e.crashes.nursery import SERVICE, WORKER, Child, Nursery
 from tests.e2e.faults import paused, rows
 from tests.e2e.polling import until
+from tests.e2e.provider import provider
 
 EACH_SECOND = "* * * * * *"
 SELDOM = "0 0 29 2 *"
+PROVIDERS = ("FASHN", "FAL", "REPLICATE")
 WORKER_SETTINGS = {
-    "ENGINES": "fashn",
-    "FASHN_API_KEY": "sandbox",
+    "ENGINES": "fashn,fal",
+    **{f"{name}_API_KEY": "sandbox" for name in PROVIDERS},
+    "FAL_ADMIN_KEY": "sandbox-admin",
     "FASHN_DAILY_BUDGET": "100000",
     "FASHN_POLL_SECONDS": "0.02",
     "SWEEP_SCHEDULE": SELDOM,
@@ -37,7 +38,7 @@ class World:
     stack: Stack
     nursery: Nursery
     provider: httpx.Client
-    """The stand-in for FASHN."""
+    """The stand-in for FASHN and the others."""
     browsers: ExitStack = field(default_factory=ExitStack)
 
     def patron(self) -> "Patron":
@@ -73,8 +74,9 @@ class World:
         return rows(self.stack, "tryon", statement, *values)
 
     def until_idle(self) -> None:
-        """Waits until the queue is empty."""
-        until("the queue is empty", lambda: not self.rows("SELECT 1 FROM pgqueuer LIMIT 1"), 30)
+        """Waits until nothing in the queue is to be done soon."""
+        soon = "SELECT 1 FROM pgqueuer WHERE execute_after < now() + interval '10 minutes' LIMIT 1"
+        until("the queue is empty", lambda: not self.rows(soon), 30)
 
     def runs(self, outcome: str = "", seconds: float = 0) -> None:
         """How long runs at the provider take from now on, and how they end; empty: with a picture."""
@@ -100,30 +102,6 @@ class Patron:
         return self.browser.user_id
 
 
-@contextmanager
-def provider(port: int, log: Path) -> Iterator[httpx.Client]:
-    """The stand-in for FASHN, whose pictures are there at once."""
-    command = [sys.executable, "-m", "sandbox.engines", "--port", str(port), "--painter", "instant"]
-    with log.open("wb") as output, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, stdout=output, stderr=output
-        )
-
-        def answers() -> bool:
-            try:
-                return client.get("/_sandbox/health").is_success
-            except httpx.HTTPError:
-                return False
-
-        try:
-            until("the stand-in answers", answers, 60)
-            client.put("/_sandbox/knobs", json={"limits": False}).raise_for_status()
-            yield client
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
 @pytest.fixture(scope="session")
 def world(make_data_dir: Callable[[], Path]) -> Iterator[World]:
     """A system of its own, with one worker that is not killed."""
@@ -132,8 +110,11 @@ def world(make_data_dir: Callable[[], Path]) -> Iterator[World]:
     extra = {
         "auth": {"BCRYPT_COST": "4", "THROTTLE": "off"},
         "gateway": {"RATE_LIMIT": "off"},
-        "tryon": {"ENGINES": "fashn", "PRE_CHECK": "false", "GENERATE_TIMEOUT_SECONDS": "1"},
-        "worker": WORKER_SETTINGS | {"FASHN_API_BASE": f"http://127.0.0.1:{at}"},
+        "tryon": {"ENGINES": "fashn", "PRE_CHECK": "false", "GENERATE_TIMEOUT_SECONDS": "1"}
+        | {"PROVIDER_WEBHOOK_URL": f"http://127.0.0.1:{ports['gateway']}", "REPLICATE_WEBHOOK_SECRET": WEBHOOK_SECRET}
+        | {"FAL_WEBHOOK_KEYS_URL": f"http://127.0.0.1:{at}/.well-known/jwks.json"},
+        "worker": WORKER_SETTINGS
+        | {f"{name}_BASE": f"http://127.0.0.1:{at}" for name in (*(f"{one}_API" for one in PROVIDERS), "FAL_PLATFORM")},
     }
     stack = Stack(data_dir, ports, extra=extra)
     with provider(at, data_dir / "provider.log") as client:

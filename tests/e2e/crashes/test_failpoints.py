@@ -1,23 +1,34 @@
 """Whatever is killed at whichever of the failpoints, another process brings the job to its one right end."""
 
 import asyncio
+import json
 import signal
-from collections.abc import Callable, Iterator
+import time
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 from typing import Any
 
 import grpc
+import psutil
 import pytest
 from drape.auth.v1 import user_data_pb2, user_data_pb2_grpc
 from drape.billing.v1 import ledger_pb2, ledger_pb2_grpc
 from drape.tryon.v1 import tryon_pb2 as pb
 from drape.tryon.v1 import tryon_pb2_grpc
+from google.api.httpbody_pb2 import HttpBody
 
 from sandbox import secrets
+from sandbox.engines.config import WEBHOOK_SECRET
+from sandbox.engines.webhooks import Signing
+from services.kit.database import Database
 from services.kit.identity import ServiceTokens
 from services.kit.ids import new_id
+from services.tryon import leftovers
+from services.tryon.engines.base import ProviderRun
+from tests.e2e import pictures
 from tests.e2e.audit import Audit
 from tests.e2e.crashes.conftest import EACH_SECOND, Patron, World
 from tests.e2e.faults import rows
@@ -116,6 +127,38 @@ def a_job_that_was_left_behind(world: World) -> Check:
     return lambda: ended(world, patron, "succeeded")
 
 
+def what_is_left_of_a_run(world: World) -> Check:
+    """fal keeps what went into a run and what came of it."""
+    return left_at_fal(world, [])
+
+
+def what_cannot_be_deleted_at_once(world: World) -> Check:
+    """The same, and fal does not delete it the first time."""
+    return left_at_fal(world, [{"step": "delete", "kind": "error", "count": 1}])
+
+
+def left_at_fal(world: World, faults: list[dict[str, Any]]) -> Check:
+    """A run that has ended, to be deleted now."""
+    picture = f"data:image/jpeg;base64,{b64encode(pictures.noise()).decode()}"
+    inputs = {"model_image": picture, "garment_image": picture}
+    begun = world.provider.post("/fal-ai/fashn/tryon/v1.6", json=inputs, headers={"authorization": "Key sandbox"})
+    run = begun.raise_for_status().json()
+    world.provider.put("/_sandbox/knobs", json={"faults": faults}).raise_for_status()
+
+    async def enqueue() -> None:
+        database = Database(world.stack.environment("tryon")["DATABASE_URL"])
+        async with database.transaction() as connection:
+            await leftovers.enqueue(connection, ProviderRun("fal", json.dumps(run)), timedelta(0))
+        await database.close()
+
+    def deleted() -> bool:
+        shown = world.provider.get("/_sandbox/runs").json()["runs"]
+        return any(one["id"] == run["request_id"] and one["deleted"] for one in shown)
+
+    asyncio.run(enqueue())
+    return lambda: until("it is deleted", deleted)
+
+
 def an_old_job(world: World) -> Check:
     """It was finished three months ago."""
     patron = world.patron()
@@ -136,9 +179,12 @@ OF_WORKERS: dict[str, Callable[[World], Check]] = {
             "saga.stored",
             "saga.capture",
             "saga.succeeded",
+            "saga.forget",
         ),
         a_job,
     ),
+    "leftovers.forget": what_is_left_of_a_run,
+    "leftovers.later": what_cannot_be_deleted_at_once,
     "saga.progress": a_job_that_takes_a_while,
     **dict.fromkeys(("saga.fail", "release.delete", "release.give_back", "release.end"), a_refused_job),
     **dict.fromkeys(("saga.clear_up", "saga.give_back"), a_job_whose_user_is_gone),
@@ -237,6 +283,14 @@ def is_forgotten(world: World, patron: Patron, address: str) -> Check:
     return world.until_idle
 
 
+def is_told(world: World, patron: Patron, address: str) -> Check:
+    """A provider says that a run has ended. It asks again when nobody answers."""
+    headers = Signing(WEBHOOK_SECRET).replicate(b'{"id": "run"}', str(int(time.time())), forged=False)
+    body = HttpBody(content_type="application/json", data=b'{"id": "run"}')
+    call(address, patron, lambda api, _: api.ReceiveReplicateWebhook(iter([body]), metadata=tuple(headers.items())))
+    return lambda: again(world, patron)
+
+
 async def forget(world: World, patron: Patron, address: str) -> None:
     """Asks a replica to forget the user, as auth does."""
     token = bearer(tokens(world, "auth").sign("tryon", patron.user_id))
@@ -255,6 +309,7 @@ OF_THE_SERVICE: dict[str, Callable[[World, Patron, str], Check]] = {
     **dict.fromkeys(("generation.cancel", "release.delete", "release.give_back", "release.end"), cancels),
     "generation.give_back": goes_meanwhile,
     "jobs.forget_user": is_forgotten,
+    "webhooks.tell": is_told,
 }
 
 
@@ -271,6 +326,30 @@ def test_a_service_that_is_killed_there_is_followed_by_another(world: World, ste
     check = OF_THE_SERVICE[step](world, patron, address)
     assert victim.ended(60) == -signal.SIGKILL
     check()
+
+
+def test_a_credit_that_is_set_aside_for_a_refused_request_by_a_second_one_that_is_killed_comes_back(
+    world: World,
+) -> None:
+    patron = world.patron()
+    asyncio.run(hold(world, patron.user_id, other := new_id(), 5))
+    ask_for_one = lambda api, me: api.CreateJob(pb.CreateJobRequest(spec=spec(patron)), metadata=me)  # noqa: E731
+    refused, address = world.service("jobs.forget.before:stop", PRE_CHECK="false")
+    asking = Thread(target=call, args=(address, patron, ask_for_one))
+    asking.start()
+    stopped = psutil.STATUS_STOPPED
+    until("it is about to forget the job", lambda: psutil.Process(refused.pid).status() == stopped, 60)
+    asyncio.run(give_back(world, patron.user_id, other))
+    killed, address = world.service("generation.hold.after", PRE_CHECK="false")
+    call(address, patron, ask_for_one)
+    assert killed.ended(60) == -signal.SIGKILL
+    mine = "SELECT state FROM holds WHERE user_id = $1 AND state = 'open'"
+    assert rows(world.stack, "billing", mine, patron.user_id) == [("open",)]
+    refused.signal(signal.SIGCONT)
+    asking.join()
+    refused.kill()
+    until("it is given back", lambda: not rows(world.stack, "billing", mine, patron.user_id))
+    again(world, patron)
 
 
 def again(world: World, patron: Patron, state: str = "succeeded") -> None:
@@ -291,7 +370,7 @@ def bearer(token: str) -> tuple[tuple[str, str], ...]:
 
 
 Metadata = tuple[tuple[str, str], ...]
-Request = Callable[[tryon_pb2_grpc.TryonServiceStub, Metadata], "grpc.aio.UnaryUnaryCall[Any, Any]"]
+Request = Callable[[tryon_pb2_grpc.TryonServiceStub, Metadata], Awaitable[Any]]
 
 
 def call(address: str, patron: Patron, request: Request) -> None:

@@ -1,20 +1,25 @@
 """Workers that die, stop or are told to end over a job, and what their users see of it meanwhile."""
 
+import asyncio
 import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import grpc
 import psutil
 import pytest
+from drape.tryon.v1 import tryon_pb2 as pb
+from drape.tryon.v1 import tryon_pb2_grpc
 
 from services.kit import tasks
 from tests.e2e.browser import Json
 from tests.e2e.crashes.conftest import Patron, World
 from tests.e2e.crashes.nursery import Child
-from tests.e2e.crashes.test_failpoints import ended
+from tests.e2e.crashes.test_failpoints import bearer, ended, spec
 from tests.e2e.fitting import GENERATE, JOBS, ask, events, look, wait_for
 from tests.e2e.polling import until
 
@@ -119,9 +124,32 @@ def test_a_worker_that_is_told_to_end_and_cannot_in_time_leaves_its_job_to_anoth
         child, job_id = at_work(world, patron, DRAIN_SECONDS="0.5")
         child.signal(signal.SIGTERM)
         assert child.ended(60) == 1
-        world.let_leases_run_out()
+        # It has not to run out of its lease first.
+        assert world.rows("SELECT status FROM pgqueuer WHERE entrypoint = 'tryon'") == [("queued",)]
     ended(world, patron, "succeeded")
     assert world.rows("SELECT attempt FROM jobs WHERE id = $1", job_id) == [(2,)]
+
+
+def test_a_service_that_is_told_to_end_answers_those_who_wait_for_a_picture_before_it_would_cut_them_off(
+    world: World, patron: Patron
+) -> None:
+    request = pb.GenerateRequest(spec=spec(patron))
+
+    async def ask_and_end(child: Child, address: str) -> tuple[Any, pb.GenerateResponse]:
+        async with grpc.aio.insecure_channel(address) as channel:
+            await asyncio.wait_for(channel.channel_ready(), 60)
+            call = tryon_pb2_grpc.TryonServiceStub(channel).Generate(request, metadata=bearer(patron.token))
+            mine = "SELECT 1 FROM jobs WHERE user_id = $1 AND provider_job_id <> ''"
+            await asyncio.to_thread(until, "it waits", lambda: world.rows(mine, patron.user_id))
+            child.signal(signal.SIGTERM)
+            return dict(await call.initial_metadata()), await call
+
+    with unfinished(world):
+        child, address = world.service(DRAIN_SECONDS="3", GENERATE_TIMEOUT_SECONDS="600", PRE_CHECK="false")
+        headers, answer = asyncio.run(ask_and_end(child, address))
+        assert (headers["x-http-status"], answer.job.status) == ("202", "running")
+        assert child.ended(60) == 0
+    ended(world, patron, "succeeded")
 
 
 def test_a_picture_that_takes_longer_than_the_request_waits_is_answered_202_and_made(

@@ -15,9 +15,16 @@ from tests.e2e.browser import NO_TLS
 # Our contract says otherwise than these: an unknown method is a 404; JSON of protobuf takes "5" for 5 and ignores
 # fields that it does not know; what fits a schema may still be no e-mail address, or name an image that is not there.
 NOT_OURS = "unsupported_method,negative_data_rejection,positive_data_acceptance"
-# They need what only a mail, Stripe or Cloudinary has; tests of their own bring it.
+# They need what only a mail, Stripe, Cloudinary or a provider of pictures has; tests of their own bring it.
 FROM_MAILS = {"verifyEmail", "resetPassword"}
-FROM_CLOUDS = {"receiveWebhook", "createDirectUpload", "getDirectUpload", "receiveCloudinaryNotification"}
+FROM_CLOUDS = {
+    "createDirectUpload",
+    "getDirectUpload",
+    "receiveCloudinaryNotification",
+    "receiveFalWebhook",
+    "receiveReplicateWebhook",
+    "receiveWebhook",
+}
 CANNOT_SUCCEED = FROM_MAILS | FROM_CLOUDS
 
 

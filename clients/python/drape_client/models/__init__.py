@@ -81,6 +81,10 @@ from .receive_cloudinary_notification_body import ReceiveCloudinaryNotificationB
 from .receive_cloudinary_notification_response import (
     ReceiveCloudinaryNotificationResponse,
 )
+from .receive_fal_webhook_body import ReceiveFalWebhookBody
+from .receive_fal_webhook_response import ReceiveFalWebhookResponse
+from .receive_replicate_webhook_body import ReceiveReplicateWebhookBody
+from .receive_replicate_webhook_response import ReceiveReplicateWebhookResponse
 from .receive_webhook_body import ReceiveWebhookBody
 from .receive_webhook_response import ReceiveWebhookResponse
 from .refresh_session_request import RefreshSessionRequest
@@ -192,6 +196,10 @@ __all__ = (
     "ProblemField",
     "ReceiveCloudinaryNotificationBody",
     "ReceiveCloudinaryNotificationResponse",
+    "ReceiveFalWebhookBody",
+    "ReceiveFalWebhookResponse",
+    "ReceiveReplicateWebhookBody",
+    "ReceiveReplicateWebhookResponse",
     "ReceiveWebhookBody",
     "ReceiveWebhookResponse",
     "RefreshSessionRequest",

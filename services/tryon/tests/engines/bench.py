@@ -19,6 +19,7 @@ from services.tryon.engines.fal import Fal
 from services.tryon.engines.fashn import Fashn
 from services.tryon.engines.http import ProviderHttp
 from services.tryon.engines.pace import Clock, Pace, RateLimit
+from services.tryon.engines.queued import Hears
 from services.tryon.engines.replicate import Replicate
 from services.tryon.engines.vertex import GoogleToken, Vertex
 
@@ -74,6 +75,8 @@ class Adapter:
     queued: bool = True
     cancels: bool = True
     downloads: bool = True
+    signs: bool = False
+    """Whether the provider sends webhooks that are signed."""
 
     def __str__(self) -> str:
         return self.name
@@ -89,6 +92,7 @@ class Bench:
     key: str = KEY
     https_only: bool = False
     pace: Pace = QUICK
+    hears: Hears | None = None
 
     def http(self) -> ProviderHttp:
         """A connection that no proxy of this machine gets between."""
@@ -142,18 +146,20 @@ FASHN_CDN = Adapter(
 )
 FAL = Adapter(
     name="fal",
-    make=lambda bench: Fal(bench.http(), bench.key, bench.pace),
+    make=lambda bench: Fal(bench.http(), bench.key, bench.pace, hears=bench.hears),
     moderated="content_policy_violation",
     broken="internal_server_error",
     out_of_credits={"status": 403, "name": "exhausted_balance"},
     no_person="face_detection_error",
+    signs=True,
 )
 REPLICATE = Adapter(
     name="replicate",
-    make=lambda bench: Replicate(bench.http(), bench.key, bench.pace),
+    make=lambda bench: Replicate(bench.http(), bench.key, bench.pace, hears=bench.hears),
     moderated="NSFW content detected. Try running it again, or try a different prompt.",
     broken="CUDA out of memory",
     out_of_credits={"status": 402, "name": "Insufficient credit"},
+    signs=True,
 )
 VERTEX = Adapter(
     name="vertex",
@@ -185,3 +191,6 @@ class FakeClock(Clock):
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.time += seconds
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        await self.sleep(seconds)

@@ -27,7 +27,8 @@ def test_each_engine_has_its_own_limits(monkeypatch: pytest.MonkeyPatch) -> None
     config = settings(
         monkeypatch,
         ENGINES="fashn, fashn_vton,local",
-        FASHN_API_KEY="secret",
+        FASHN_API_KEY="fa-0123",
+        REPLICATE_WEBHOOK_SECRET="whsec_MDEyMw==",
         FASHN_TIMEOUT_SECONDS="25",
         FASHN_CONCURRENCY="8",
         FASHN_DAILY_BUDGET="100",
@@ -38,7 +39,7 @@ def test_each_engine_has_its_own_limits(monkeypatch: pytest.MonkeyPatch) -> None
     assert (limits.timeout_seconds, limits.concurrency, limits.daily_budget, limits.cost_usd) == (25, 8, 100, 0.075)
     assert config.engines == ["fashn", "fashn_vton", "local"]
     assert config.fashn_vton.weights_dir == "/weights"
-    assert "secret" not in repr(config)
+    assert not [secret for secret in ("fa-0123", "MDEyMw") if secret in repr(config)]
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,12 @@ def test_each_engine_has_its_own_limits(monkeypatch: pytest.MonkeyPatch) -> None
     [
         ({"ENGINES": "fashn,local"}, "ENGINES names fashn, which needs FASHN_API_KEY"),
         ({"ENGINES": "fal"}, "ENGINES names fal, which needs FAL_API_KEY"),
+        (
+            {"ENGINES": "replicate", "REPLICATE_API_KEY": "k", "PROVIDER_WEBHOOK_URL": "https://drape.example"},
+            "PROVIDER_WEBHOOK_URL with replicate in ENGINES needs REPLICATE_WEBHOOK_SECRET",
+        ),
+        ({"PROVIDER_WEBHOOK_URL": "http://drape.example"}, "PROVIDER_WEBHOOK_URL must be an https:// address"),
+        ({"REPLICATE_WEBHOOK_SECRET": "whsec_é"}, "replicate_webhook_secret\n.*it is not whsec_ and base64"),
         ({"ENGINES": "replicate"}, "ENGINES names replicate, which needs REPLICATE_API_KEY"),
         ({"ENGINES": "vertex"}, "ENGINES names vertex, which needs VERTEX_PROJECT"),
         ({"ENGINES": "fashn_vton"}, "ENGINES names fashn_vton, which needs FASHN_VTON_WEIGHTS_DIR"),

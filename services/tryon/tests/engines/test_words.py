@@ -117,13 +117,43 @@ async def deleting(bench: Bench, admin_key: str) -> AsyncIterator[Fal]:
     await engine.close()
 
 
-async def test_fal_deletes_a_result_once_it_is_here(inside: Inside, account: Path) -> None:
+async def test_fal_deletes_a_run_of_which_nothing_came(inside: Inside, account: Path) -> None:
+    await inside.knobs(outcome="internal_server_error", outcome_count=1)
     async with deleting(Bench(FAL, inside, account), "sandbox-admin") as engine:
         await engine.generate(Told().task(), soon())
-    assert [run.deleted for run in inside.runs] == [True]
+    assert [run.deleted for run in inside.runs] == [True, False], "the second is fetched, and deleted when it is stored"
 
 
-async def test_a_result_that_cannot_be_deleted_is_a_picture_all_the_same(inside: Inside, account: Path) -> None:
+async def test_fal_deletes_a_run_that_nobody_waits_for_any_more(inside: Inside, account: Path) -> None:
+    await inside.knobs(held=True)
+    told = Told()
+    async with deleting(Bench(FAL, inside, account), "sandbox-admin") as engine:
+        work = asyncio.create_task(engine.generate(told.task(), soon()))
+        await told.working.wait()
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+    assert [(run.canceled, run.deleted) for run in inside.runs] == [(True, True)]
+
+
+async def test_fal_says_when_it_did_not_delete_and_what_is_gone_is_deleted(inside: Inside, account: Path) -> None:
+    told = Told()
+    async with deleting(Bench(FAL, inside, account), "sandbox-admin") as engine:
+        await engine.generate(told.task(), soon())
+        for fault in ({"kind": "error", "status": 500}, {"kind": "hang"}, {"kind": "cut"}):
+            await inside.knobs(faults=[{"step": "delete"} | fault])
+            with pytest.raises(EngineFailed):
+                await engine.forget_run(told.remembered[0])
+        for _ in range(2):
+            await engine.forget_run(told.remembered[0])
+    assert inside.runs[0].deleted
     async with deleting(Bench(FAL, inside, account), "wrong") as engine:
-        assert await engine.generate(Told().task(), soon())
-    assert [run.deleted for run in inside.runs] == [False]
+        with pytest.raises(EngineFailed):
+            await engine.forget_run(told.remembered[0])
+
+
+async def test_fal_stores_nothing_that_we_could_not_delete(inside: Inside, account: Path) -> None:
+    async with deleting(Bench(FAL, inside, account), "sandbox-admin") as engine:
+        await engine.generate(Told().task(), soon())
+    async with Bench(FAL, inside, account).engine() as engine:
+        await engine.generate(Told().task(), soon())
+    assert [run.stored for run in inside.runs] == [True, False]
