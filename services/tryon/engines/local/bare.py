@@ -23,7 +23,7 @@ from services.tryon.engines.local.warp import Fitting
 # breadth as NASA's Anthropometric Source Book (1978) has them, between its women and men.
 _ARM_AT = np.array([0.0, 0.15, 0.35, 0.6, 0.85, 1.0, 1.2, 1.4, 1.7, 2.0, 2.3])
 _ARM_WIDE = np.array([0.130, 0.147, 0.143, 0.130, 0.112, 0.105, 0.113, 0.108, 0.090, 0.072, 0.080])
-_SECTIONS = 40
+_SECTIONS = 30
 _KERNEL = np.hanning(9)[1:-1] / np.hanning(9).sum()
 
 
@@ -154,7 +154,7 @@ def trunk_form(canvas: Canvas, fitting: Fitting, neck: Mask) -> Form:
     high = np.arange(canvas.size[1])[:, None] < canvas.row(float(skeleton.neck[1]))
     cover = soften(np.where(high, even | neck, solid), 0.8 * canvas.scale)
     frame_rows = canvas.frame_rows()
-    left, right = (np.array([body.side(index, row) for row in frame_rows]) for index in (0, 1))
+    left, right = (body.side_in(index, frame_rows) for index in (0, 1))
     chest = 1.5 * width / 2  # above the armpits it goes on into the shoulders
     middle, half = (left + right) / 2, np.maximum(4.0, (right - left) / 2)
     share = np.clip((rows[0] - frame_rows) / (0.2 * skeleton.unit), 0, 1)

@@ -116,6 +116,10 @@ class Body:
         """x of the torso's left (0) or right (1) side in a row."""
         return float(np.interp(row, self.rows, self.sides[index]))
 
+    def side_in(self, index: int, rows: Vector) -> Vector:
+        """x of the torso's left (0) or right (1) side in each of many rows."""
+        return np.interp(rows, self.rows, self.sides[index])
+
 
 def _usual_line(limb: Limb, neck: Vector, width: float) -> ShoulderLine:
     distances = np.array([0.2, 0.5, 0.6]) * width

@@ -165,7 +165,7 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     seen = cover * (1 - front)
     body = blur(floats((canvas.mattes.person > 0.5) & ~repaired.background), 1.0)  # no shadow falls far behind it
     shadow = 0.3 * _shadow_beside(seen, 3.2 * canvas.scale, 0) * (1 - seen)
-    shadow = np.maximum(shadow, cast_below(seen, canvas)) * body
+    shadow = np.maximum(shadow, cast_below(seen, canvas)) * body * (1 - head)
     colours = repaired.colours * (1 - shadow)[..., None]
 
     light, finish = drape(canvas, fitting, drawn, seed), finish_of(canvas, drawn)

@@ -246,6 +246,11 @@ def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:
     contrast = float(np.median(distance[mask]))
     if contrast < 40 and cloth[0] < background[0] + 4:
         return mask  # the folds of white on white look like shadows
+    rim, outside = ~erode(mask, _WIDEST_SHADE * mask.shape[1]), ~mask
+    grey = largest_channel(np.abs(lab[..., 1:] - background[1:])) < 4
+    faint = mask & grey & (distance < 45) & (lab[..., 0] < background[0])
+    if (faint & ~rim).sum() > 0.35 * (mask & ~rim).sum():
+        return mask  # so is much of the cloth
     soft = blur(lab, 0.7)
     slope = np.hypot(*(cv2.Scharr(soft[..., 0], cv2.CV_32F, dx, dy) / 32 for dx, dy in ((1, 0), (0, 1))))
     lightest, darkest = background[0], 0.0
@@ -253,8 +258,11 @@ def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:
         lightest, darkest = (background[0], cloth[0] + 10) if cloth[0] < background[0] - 20 else (background[0] - 8, 0)
     shade = (soft[..., 0] < lightest) & (soft[..., 0] > darkest)
     shade |= distance < min(8.0, 0.3 * contrast)
-    shade &= mask & (slope < _STEEPEST_SHADE) & (largest_channel(np.abs(soft[..., 1:] - background[1:])) < 4)
-    rim, outside = ~erode(mask, _WIDEST_SHADE * mask.shape[1]), ~mask
+    colourful = float(np.median(np.hypot(*(lab[mask][:, 1:] - background[1:]).T))) > _COLOURFUL
+    steepest = 2 * _STEEPEST_SHADE if colourful else _STEEPEST_SHADE  # little of its own cloth is as grey as a shadow
+    shade &= mask & (slope < steepest) & (largest_channel(np.abs(soft[..., 1:] - background[1:])) < 4)
+    if contrast > 150:  # dark or of a strong colour: what is nearly as light as the background is none of it
+        shade |= faint & ~erode(mask, 12)
     numbers, _ = components((shade & rim) | outside)
     touching = np.unique(numbers[outside & ~erode(outside, 1)])
     # The last pixels before the garment are as steep as its edge.
@@ -265,6 +273,7 @@ def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:
 
 _WIDEST_SHADE = 0.045  # of the picture's width
 _STEEPEST_SHADE = 9.0  # levels of lightness per pixel
+_COLOURFUL = 25.0  # distance in a* and b*
 
 
 def cut_out(image: Image) -> Cutout:

@@ -56,6 +56,7 @@ def _old_light(canvas: Canvas) -> tuple[Plane, Plane]:
         return np.zeros((canvas.size[1], canvas.size[0]), np.float32), np.zeros(worn.shape, np.float32)
     lightness = np.ascontiguousarray(canvas.lab[..., 0])
     usual = float(np.median(lightness[worn]))
+    trusted *= float(np.clip(usual / 110, 0.4, 1))  # dark cloth is mostly sheen
     print_on_it = dilate(worn & (np.abs(lightness - blur(lightness, 0.03 * canvas.unit)) > 28), 2 * canvas.scale)
     weight = floats(worn & ~print_on_it)
     small, known = resize_plane(lightness * weight, size), resize_plane(weight, size)
@@ -70,10 +71,7 @@ def _old_light(canvas: Canvas) -> tuple[Plane, Plane]:
 def _trunk_shade(canvas: Canvas, fitting: Fitting, light: Light) -> Plane:
     """The trunk as an elliptic cylinder with a chest, lit by the photo's lamp."""
     rows, skeleton = canvas.frame_rows(), canvas.body.skeleton
-    left, right = (
-        (np.array([fitting.edge(index, row) for row in rows]) - canvas.origin[0])[:, None] * canvas.scale
-        for index in (0, 1)
-    )
+    left, right = ((fitting.edges(index, rows) - canvas.origin[0])[:, None] * canvas.scale for index in (0, 1))
     across = np.clip((np.arange(canvas.size[0])[None] - left) / np.maximum(right - left, 1) * 2 - 1, -1.1, 1.1)
     armpit = max(float(plan.armpit[1]) for plan in fitting.plans)
     below = np.clip((rows - armpit) / (0.3 * skeleton.unit) + 1, 0, 1)[:, None]  # above it is shoulder

@@ -124,7 +124,7 @@ def _prefiltered(cloth: Image, across: Plane, down: Plane, valid: Mask) -> Image
     return cv2.GaussianBlur(cloth, (0, 0), across_sigma, sigmaY=down_sigma).astype(np.uint8, copy=False)
 
 
-def _armhole(plan: SidePlan, under: float = 0.0) -> list[Vector]:
+def armhole(plan: SidePlan, under: float = 0.0) -> list[Vector]:
     """The seam between torso and sleeve from shoulder to armpit, hollowed towards the chest as it is cut.
 
     `under` is how far the sleeve reaches beyond it at the armpit, by the seam's length.
@@ -156,7 +156,7 @@ def _armhole_clip(canvas: Canvas, plan: SidePlan, index: int) -> Plane:
     arm, sign = canvas.body.arms[index], (-1, 1)[index]
     measure = arm.measure
     far, up = np.array([sign * 3.0 * measure, 0.0]), np.array([0.0, -measure])
-    top = [plan.shoulder + up + far, plan.shoulder + up, *_armhole(plan, _UNDER)]
+    top = [plan.shoulder + up + far, plan.shoulder + up, *armhole(plan, _UNDER)]
     if plan.sleeve_share < _SHORT:
         end = arm.section(plan.sleeve_share * arm.reach)
         cuff = _cuff(end, _ROOM * end.depth, 2.2 * end.radius, 0.025 * measure)
@@ -181,7 +181,7 @@ def _completed_torso(canvas: Canvas, fitting: Fitting, torso: Layer) -> Layer:
         middle = np.array([canvas.body.centre(float(plan.armpit[1])), float(plan.armpit[1])])
         low = plan.edge[min(2, len(plan.edge) - 1)]
         across = middle + (plan.armpit - middle) * 0.4
-        corners = [*_armhole(plan)[3:], low, across + (low - plan.armpit)]
+        corners = [*armhole(plan)[3:], low, across + (low - plan.armpit)]
         planned |= polygon(canvas.size, [canvas.place(corner) for corner in corners])
     return _filled(torso, soften(planned, 0.8 * canvas.scale)) if planned.any() else torso
 
@@ -213,7 +213,7 @@ def _completed_sleeve(canvas: Canvas, fitting: Fitting, sleeve: Layer) -> Layer:
         return sleeve
     end = arm.section(plan.sleeve_share * arm.reach)
     cuff = _cuff(end, 1.15 * end.depth, 0.8 * end.radius, -0.01 * arm.measure)
-    corners = [canvas.place(corner) for corner in (*_armhole(plan, _UNDER), *cuff)]
+    corners = [canvas.place(corner) for corner in (*armhole(plan, _UNDER), *cuff)]
     return _filled(sleeve, soften(polygon(canvas.size, corners), 0.8 * canvas.scale))
 
 

@@ -94,7 +94,7 @@ def _without_gaps(image: Image, mask: Mask, landmarks: GarmentLandmarks) -> Mask
         large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.0003 * mask.sum())[1:]
         if len(large) <= 3:  # gaps are few, the stripes of a pattern many
             gaps |= np.isin(numbers, large)
-    return largest_component(mask & ~dilate(gaps, 1.5)) if gaps.any() else mask
+    return largest_component(mask & ~dilate(gaps, 2.5)) if gaps.any() else mask
 
 
 def flat_jacket(
@@ -140,11 +140,15 @@ def _turned(person: Person) -> float:
 def _without_patches(mask: Mask, image: Image) -> Mask:
     """A mask without the smooth patches of the background's colour that arm and side enclose."""
     lab = lab_of(image)
-    border = np.concatenate([lab[0], lab[: len(lab) // 2, 0], lab[: len(lab) // 2, -1]])
-    alike = within(lab, np.median(border, axis=0), (16, 6, 6))
-    lightness = np.ascontiguousarray(lab[..., 0])
-    smooth = blur(np.abs(lightness - blur(lightness, 1.5)), 1.5) < 3
-    gaps = opened(mask & alike & smooth, 3.5)
+    background = np.median(np.concatenate([lab[0], lab[: len(lab) // 2, 0], lab[: len(lab) // 2, -1]]), axis=0)
+    if (
+        mask.any() and np.percentile(np.abs(lab[mask] - background).max(axis=1), 20) > 80
+    ):  # nothing of the garment is like it
+        gaps = mask & within(lab, background, (60, 14, 14))
+    else:
+        lightness = np.ascontiguousarray(lab[..., 0])
+        smooth = blur(np.abs(lightness - blur(lightness, 1.5)), 1.5) < 3
+        gaps = opened(mask & within(lab, background, (16, 6, 6)) & smooth, 3.5)
     patches, stats = components(gaps)
     outside = dilate(~fill_holes(mask), 4)
     beside = {int(number) for number in np.unique(patches[outside])}

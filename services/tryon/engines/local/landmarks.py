@@ -7,7 +7,7 @@ import numpy as np
 
 from services.tryon.engines.local.arrays import Image, Mask, Points, Vector
 from services.tryon.engines.local.neckline import Neckline, find_neckline
-from services.tryon.engines.local.shapes import arc_lengths, length, nearest_index, resampled, run_at
+from services.tryon.engines.local.shapes import arc_lengths, length, nearest_index, resampled, run_at, unit
 from services.tryon.engines.local.silhouette import Outline, fit_outline, fit_side, mirror_axis
 from services.tryon.engines.local.templates import Kind
 
@@ -142,6 +142,15 @@ def _hem_corner(mask: Mask, axis: float, sign: int, guess: Vector, height: float
     return corner
 
 
+def _cuff_corner(contour: Points, upper: Points, lower: Points, reach: float) -> Vector:
+    """The outline's corner near the fitted outer end of a long sleeve: furthest along it and to its side."""
+    along = unit(upper[2] + lower[1] - upper[0] - lower[0])
+    across = unit(upper[2] - lower[1] - along * float((upper[2] - lower[1]) @ along))
+    near = contour[np.hypot(*(contour - upper[2]).T) < reach]
+    corner: Vector = near[int((near @ (along + 0.8 * across)).argmax())] if len(near) else upper[2]
+    return corner
+
+
 def _side(mask: Mask, contour: Points, axis: float, outline: Outline, sign: int) -> GarmentSide:
     corners = fit_side(mask, axis, outline, sign)
     height = float(outline.corners["hem"][1] - outline.corners["collar"][1])
@@ -149,6 +158,8 @@ def _side(mask: Mask, contour: Points, axis: float, outline: Outline, sign: int)
     if outline.kind is Kind.SLEEVED:
         upper = np.stack([corners["shoulder"], corners["bend"], corners["cuff_outer"]])
         lower = np.stack([corners["armpit"], corners["cuff_inner"]])
+        if length(upper[2] - upper[0]) > 1.5 * length(lower[0] - upper[0]):
+            upper[2] = _cuff_corner(contour, upper, lower, 0.1 * height)
         seams = (resampled(upper, 12), resampled(lower, 8))
         outer, inner = (_snap(seam, contour, 0.05 * height) for seam in seams)
         if abs(inner[0, 0] - axis) > abs(seams[1][0, 0] - axis) + 0.015 * height:
@@ -181,7 +192,7 @@ def garment_landmarks(image: Image, mask: Mask) -> GarmentLandmarks:
     if collar is not None:
         left, right = replace(left, collar=collar[0]), replace(right, collar=collar[1])
     armpits = (left.armpit[1] + right.armpit[1]) / 2
-    neckline = find_neckline(image, mask, left.collar, right.collar, float(armpits))
+    neckline = find_neckline(image, mask, left.collar, right.collar, float(armpits), collar is not None)
     landmarks = GarmentLandmarks(axis, (left, right), neckline, outline.error)
     if landmarks.slenderness > 2.6:
         raise NotATop("onePieces")

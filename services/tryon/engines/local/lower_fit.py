@@ -85,7 +85,9 @@ def fit_lower(garment: LowerGarment, lower: LowerBody) -> LowerFitting:
 def _waist_targets(handles: LowerHandles) -> tuple[Vector, Vector]:
     lower, width = handles.lower, handles.marks.waist_width / 2
     xs = [handles.hip_x(index, lower.waist, width) for index in (0, 1)]
-    corners = [np.array([x, lower.waist_at(x)]) for x in xs]
+    # The edge of what somebody wore was found a little inside of it.
+    lift = 0.025 * lower.skeleton.unit if handles.garment.worn_by is not None else 0.0
+    corners = [np.array([x, lower.waist_at(x) - lift]) for x in xs]
     return corners[0], corners[1]
 
 

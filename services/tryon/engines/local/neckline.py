@@ -132,16 +132,6 @@ def _to_peak(mask: Mask, collar: Vector, width: float, inward: int) -> Vector:
     return np.array([float(highest[0] if inward > 0 else highest[-1]), float(tops.min())])
 
 
-def _stands_up(mask: Mask, left: Vector, right: Vector) -> bool:
-    """Whether the collar goes up around the neck: its sides fall steeply."""
-    aside = 0.16 * float(right[0] - left[0])
-    drops = []
-    for collar, sign in ((left, -1), (right, 1)):
-        column = mask[:, int(np.clip(collar[0] + sign * aside, 0, mask.shape[1] - 1))]
-        drops.append(float(column.argmax()) - float(collar[1]) if column.any() else 0.0)
-    return min(drops) > aside
-
-
 def _label_bottom(lab: Colours, mask: Mask, left: Vector, right: Vector) -> float | None:
     """The lowest row of a label sewn into the back of the neck: the front's edge is below it. None without one.
 
@@ -151,7 +141,7 @@ def _label_bottom(lab: Colours, mask: Mask, left: Vector, right: Vector) -> floa
     columns = np.arange(int(middle[0] - 0.8 * half), int(middle[0] + 0.8 * half) + 1)
     rows = np.arange(int(middle[1]), int(middle[1] + 1.1 * half))
     outside = columns[0] < 0 or columns[-1] >= mask.shape[1] or len(rows) == 0 or rows[-1] >= mask.shape[0]
-    if half < 6 or outside or _stands_up(mask, left, right):
+    if half < 6 or outside:
         return None
     box, inside = lab[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], mask[np.ix_(rows, columns)]
     aside = np.abs(columns - middle[0]) > 0.5 * half
@@ -166,8 +156,13 @@ def _label_bottom(lab: Colours, mask: Mask, left: Vector, right: Vector) -> floa
     return max(bottoms) or None
 
 
-def find_neckline(image: Image, mask: Mask, left: Vector, right: Vector, armpit_height: float) -> Neckline:
-    """The front neckline between two collar points; `armpit_height` is the row of the armpits."""
+def find_neckline(
+    image: Image, mask: Mask, left: Vector, right: Vector, armpit_height: float, standing: bool = False
+) -> Neckline:
+    """The front neckline between two collar points; `armpit_height` is the row of the armpits.
+
+    A `standing` collar goes up around the neck: its front edge is near its upper one.
+    """
     width = float(right[0] - left[0])
     columns = np.arange(int(left[0]), int(right[0]) + 1)
     tops = mask[:, columns].argmax(axis=0).astype(np.float64)
@@ -175,8 +170,10 @@ def find_neckline(image: Image, mask: Mask, left: Vector, right: Vector, armpit_
     if width < 8 or np.percentile(tops - base, 90) > 0.42 * width / 2:
         return Neckline(np.stack([columns, tops], axis=1).astype(np.float64), "outline")
     lab = blur(lab_of(image), 1.0)
-    left, right = _to_peak(mask, left, width, 1), _to_peak(mask, right, width, -1)
-    label, width = _label_bottom(lab, mask, left, right), float(right[0] - left[0])
+    label = None
+    if not standing:
+        left, right = _to_peak(mask, left, width, 1), _to_peak(mask, right, width, -1)
+        label, width = _label_bottom(lab, mask, left, right), float(right[0] - left[0])
     half, centre = width / 2, (left[0] + right[0]) / 2
     x = np.repeat((centre - np.cos(_ANGLES) * half)[None], len(_DEPTHS), axis=0)
     chord = left[1] + (right[1] - left[1]) * (1 - np.cos(_ANGLES)) / 2
@@ -189,13 +186,13 @@ def find_neckline(image: Image, mask: Mask, left: Vector, right: Vector, armpit_
     edges = _strengthened(_contrast(lab, x, y, np.array([0.0, step])), inside)
     usual = 0.12 * np.abs(_DEPTHS - 0.75) * (_DEPTHS < 0.75) + 0.10 * np.maximum(_DEPTHS - 1.1, 0)
     cost = (1 - np.where(inside, edges, 0) + usual[:, None]).astype(np.float32)
-    if _stands_up(mask, left, right):
+    if standing:
         cost = np.where(_DEPTHS[:, None] > 0.5, np.float32(1.6), cost)
     if label is not None:
         cost = np.where(_DEPTHS[:, None] < least, np.float32(1.6), cost)
     path, score = _cheapest_path(cost)
     vee, vee_score = _vee(lab, left, right, (armpit_height - centre_height(left, right)) * 1.05)
-    if vee_score > max(0.55, score) and not _stands_up(mask, left, right):
+    if vee_score > max(0.55, score) and not standing:
         return Neckline(vee, "edge")
     if score <= 0.3:
         depth = 0.42 * half if label is None else max(0.42 * half, label - centre_height(left, right) + 0.1 * half)

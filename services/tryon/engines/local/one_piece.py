@@ -47,11 +47,29 @@ def upper_part(mask: Mask) -> Mask:
 def long_landmarks(image: Image, mask: Mask) -> GarmentLandmarks:
     """Landmarks of a dress or a jumpsuit: neck, shoulders and sleeves from its upper part, hems from the whole."""
     upper = upper_part(mask)
-    marks = garment_landmarks(image, upper)
+    marks = _with_deep_armholes(garment_landmarks(image, upper), upper)
     if upper.any(axis=1).sum() == mask.any(axis=1).sum():
         return marks
     left, right = (replace(side, hem=hem_corner(mask, side.sign)) for side in marks.sides)
     return replace(marks, sides=(left, right))
+
+
+_LEAST_ARMHOLE, _USUAL_ARMHOLE = 0.3, 0.5  # depth of an armhole by the breadth of the shoulders
+
+
+def _with_deep_armholes(marks: GarmentLandmarks, mask: Mask) -> GarmentLandmarks:
+    """Armpits at the usual depth where a straight side without a corner let them be found at the shoulder."""
+    breadth = float(marks.sides[1].shoulder[0] - marks.sides[0].shoulder[0])
+    depths = [float(side.armpit[1] - side.shoulder[1]) for side in marks.sides]
+    if any(side.sleeve for side in marks.sides) or max(depths) > _LEAST_ARMHOLE * breadth:
+        return marks
+    sides = []
+    for side in marks.sides:
+        row = int(np.clip(side.shoulder[1] + _USUAL_ARMHOLE * breadth, 0, mask.shape[0] - 1))
+        run = run_at(mask[row], marks.axis)
+        x = float(side.armpit[0]) if run is None else float(run[0 if side.sign < 0 else 1])
+        sides.append(replace(side, armpit=np.array([x, float(row)])))
+    return replace(marks, sides=(sides[0], sides[1]))
 
 
 def length_by_chest(marks: GarmentLandmarks) -> float:

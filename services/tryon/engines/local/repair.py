@@ -100,7 +100,7 @@ def _zones(
     for index in (0, 1):
         if _is_sleeved(canvas, index):
             tight &= ~_half(canvas, index)
-    skin = (bare | tight) & old
+    skin = (bare | tight) & old & ((mattes.person > 0.3) | top)  # beside a bare arm is background
     open_skin = skin & exposed
     thick = dilate(opened(open_skin, 0.027 * canvas.unit), 1)
     near_outside = dilate(mattes.person < 0.3, 0.06 * canvas.unit)
@@ -147,6 +147,7 @@ def _fill_skin(
     skin = painted_skin(canvas, skin_shown(canvas, zones.old), zone, trunk, (arms[0], arms[1]), noise)
     under = dilate(zone, 1.5 * scale) & ((cover > 0.3) | (mattes.skin > 0.5) | (mattes.bottom > 0.5) | zone)
     rim = dilate(zone, 4 * scale) & ~zones.lower & ~mattes.face & (mattes.hair < 0.3)
+    rim &= (mattes.person > 0.3) | (mattes.top > 0.25)
     alpha = soften(erode(rim, 1), 0.9 * scale) * zones.outline
     alpha = np.clip(np.maximum(alpha, (cover > 0.3) & under), 0, 1)
     return mix(colours, skin, alpha.astype(np.float32))

@@ -65,7 +65,9 @@ class _Fitter:
         self._canvas[:] = 0
         fixed = np.round(corners * (1 << _SUBPIXEL)).astype(np.int32)
         cv2.fillPoly(self._canvas, [fixed], 255, cv2.LINE_8, _SUBPIXEL)
-        return float(cv2.norm(self._canvas, self._half, cv2.NORM_L1)) / self._area + penalty
+        # What lies outside the picture is not seen by the comparison.
+        outside = float(np.maximum(corners[:, 0] - self._half.shape[1], 0).sum())
+        return float(cv2.norm(self._canvas, self._half, cv2.NORM_L1)) / self._area + 0.02 * outside + penalty
 
     def search(
         self, start: Points, movable: list[tuple[int, bool]], penalty: Callable[[Points], float], steps: list[float]

@@ -32,12 +32,12 @@ def waist_of(canvas: Canvas) -> Plane:
 
 def _first_row(canvas: Canvas) -> float:
     """The first row in which what is worn below fills the middle of the body; the last one if it does nowhere."""
-    rows = canvas.frame_rows()
+    rows = canvas.frame_rows()[::2]
     centres = (np.array([canvas.body.centre(row) for row in rows]) - canvas.origin[0]) * canvas.scale
     reach = 0.33 * canvas.body.skeleton.shoulder_width * canvas.scale
     middle = np.abs(np.arange(canvas.size[0])[None] - centres[:, None]) < reach
-    filled = ((canvas.mattes.bottom > 0.5) & middle).sum(axis=1) > 0.35 * np.maximum(1, middle.sum(axis=1))
-    return float(filled.argmax()) if filled.any() else float(len(rows))
+    filled = ((canvas.mattes.bottom[::2] > 0.5) & middle).sum(axis=1) > 0.35 * np.maximum(1, middle.sum(axis=1))
+    return 2.0 * float(filled.argmax() if filled.any() else len(rows))
 
 
 def continued_upwards(canvas: Canvas, colours: Colours, zone: Mask, old: Mask, waist: Plane) -> Colours:

@@ -47,8 +47,12 @@ class Fitting:
 
     def edge(self, index: int, row: float) -> float:
         """x of the garment's left (0) or right (1) side in a row."""
+        return float(self.edges(index, np.array([row]))[0])
+
+    def edges(self, index: int, rows: Vector) -> Vector:
+        """x of the garment's left (0) or right (1) side in each of many rows."""
         line = self.plans[index].edge
-        return float(np.interp(row, line[:, 1], line[:, 0]))
+        return np.interp(rows, line[:, 1], line[:, 0])
 
 
 def split(garment: Garment) -> list[tuple[int, Mask]]:

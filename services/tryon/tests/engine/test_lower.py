@@ -363,8 +363,18 @@ def test_legs_before_a_busy_background_are_not_guessed_at(engine: LocalEngine) -
 
 def test_much_invented_skin_on_arms_is_not_delivered() -> None:
     good = dict.fromkeys(
-        ("joints", "face", "background", "colours", "holes", "torn", "left over", "pieces", "feet", "step"), 0.0
+        ("joints", "face", "background", "colours", "holes", "torn", "left over", "pieces", "feet", "step", "buried"),
+        0.0,
     )
-    good |= {"skin": 0.0, "busy": 0.0, "cut": 0.0, "sleeves": 0.0, "turned": 1.0, "reparse": 1.0, "plan": 1.0}
+    good |= {
+        "skin": 0.0,
+        "busy": 0.0,
+        "buried": 0.0,
+        "cut": 0.0,
+        "sleeves": 0.0,
+        "turned": 1.0,
+        "reparse": 1.0,
+        "plan": 1.0,
+    }
     assert judge_one_piece(good, {"upper skin": 0.2}).score > 0.9
     assert judge_one_piece(good, {"upper skin": 0.95}).score < 0.5
