@@ -105,7 +105,7 @@ class Database:
         while not stop.is_set():
             try:
                 await self._listen_once(channel, heard, stop)
-            except (OSError, asyncpg.PostgresError, TimeoutError):
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 log.warning("lost the notification connection, trying again", extra={"channel": channel})
                 await asyncio.sleep(1)
 

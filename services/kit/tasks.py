@@ -40,6 +40,9 @@ LOOK_EVERY = timedelta(seconds=2)
 _FIRST_PAUSE = timedelta(milliseconds=500)
 _LONGEST_PAUSE = timedelta(minutes=1)
 
+# The driver's internal error is what a connection says that was lost in the midst of an operation.
+_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 _MEASURE_SECONDS = 5
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('drape.tasks.gauges')) AS mine"
 _WAITING = """
@@ -117,7 +120,7 @@ class TaskRunner:
         while not stop.is_set():
             try:
                 await self._run_once(stop)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, FailingListenerError):
+            except (*_LOST, FailingListenerError):
                 log.exception("the task queue lost its database, trying again")
                 await asyncio.sleep(1)
 
@@ -157,7 +160,7 @@ class TaskRunner:
     async def _measure(self, driver: AsyncpgDriver) -> None:
         """Measures the queue; of all replicas the one that has the lock does, so that nothing is counted twice."""
         mine = False
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(*_LOST):
             while True:
                 mine = mine or bool((await driver.fetch(_TRY_LOCK))[0]["mine"])
                 if mine:
