@@ -20,6 +20,7 @@ from services.tryon.engines.local.arrays import (
     erode,
     fill_holes,
     lab_of,
+    largest_channel,
     largest_component,
     opened,
     resize_mask,
@@ -96,7 +97,7 @@ def without_gap(image: Image, mask: Mask) -> Mask:
     """Open what shows the background between two legs, closed below by their shadow or by touching hems."""
     lab = lab_of(image)
     background = np.median(np.concatenate([lab[:6].reshape(-1, 3), lab[-6:].reshape(-1, 3)]), axis=0)
-    pale = np.abs(lab - background).max(axis=2) < 11
+    pale = largest_channel(np.abs(lab - background)) < 11
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     height, width = len(rows), len(columns)
     numbers, stats = components(opened(pale & mask, 1))
