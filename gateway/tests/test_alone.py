@@ -56,8 +56,11 @@ def test_services_that_are_away_are_a_503_in_the_one_shape(lonely: Gateway, meth
     assert answer.headers["retry-after"] == "1"
 
 
-def test_an_unknown_path_is_a_404_even_then(lonely: Gateway) -> None:
-    _check_refusal(lonely.ask("GET", "/nowhere"), 404, 5, "ROUTE_NOT_FOUND")
+@pytest.mark.parametrize("path", ["/nowhere", "/api/nowhere/", "/api/billing/pricing/", "/api/billing/pricing/?a=b"])
+def test_an_unknown_path_is_a_404_even_then(lonely: Gateway, path: str) -> None:
+    answer = lonely.ask("GET", path)
+    _check_refusal(answer, 404, 5, "ROUTE_NOT_FOUND")
+    assert "retry-after" not in answer.headers
 
 
 def test_too_many_requests_are_a_429_that_the_frontend_may_read(strict: Gateway) -> None:

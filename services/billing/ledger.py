@@ -33,14 +33,18 @@ from services.billing.models import Account, Entry, Grant, Hold
 from services.kit.database import Database
 from services.kit.errors import ServiceError
 from services.kit.ids import new_id
+from services.kit.statements import Statement
 
 # The calls come sorted by account, and are made in that order: two batches never wait for each other. Those without
 # an amount are captures.
-_CALLS = text(
-    "SELECT CASE WHEN amount IS NULL THEN capture_hold(caller, hold, now, entry) "
-    "ELSE hold_credits(caller, hold, amount, ends, now, entry) END "
-    "FROM unnest(CAST(:user AS text[]), CAST(:hold AS text[]), CAST(:amount AS int[]), CAST(:ends AS timestamptz[]), "
-    "CAST(:now AS timestamptz[]), CAST(:entry AS text[])) AS call(caller, hold, amount, ends, now, entry)"
+_CALLS = Statement(
+    text(
+        "SELECT CASE WHEN amount IS NULL THEN capture_hold(caller, hold, now, entry) "
+        "ELSE hold_credits(caller, hold, amount, ends, now, entry) END AS outcome "
+        "FROM unnest(CAST(:user AS text[]), CAST(:hold AS text[]), CAST(:amount AS int[]), "
+        "CAST(:ends AS timestamptz[]), CAST(:now AS timestamptz[]), CAST(:entry AS text[])) "
+        "AS call(caller, hold, amount, ends, now, entry)"
+    )
 )
 Call = dict[str, Any]
 Outcome = tuple[str, int, int]
@@ -221,9 +225,8 @@ class Ledger:
     async def _run(self, calls: Sequence[Call]) -> Sequence[Outcome]:
         order = sorted(range(len(calls)), key=lambda index: str(calls[index]["user"]))
         columns = {name: [calls[index][name] for index in order] for name in calls[0]}
-        async with self._database.read() as connection:
-            rows = (await connection.execute(_CALLS, columns)).scalars().all()
-        answers: dict[int, Outcome] = dict(zip(order, rows, strict=True))
+        rows = await self._database.run(_CALLS, **columns)
+        answers: dict[int, Outcome] = dict(zip(order, (row.outcome for row in rows), strict=True))
         return [answers[index] for index in range(len(calls))]
 
 

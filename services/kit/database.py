@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import asyncpg
@@ -20,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from services.kit import embedded, telemetry, tracing
 from services.kit.errors import Unavailable, UnstorableText
 from services.kit.settings import DatabaseSettings
+from services.kit.statements import Direct, Statement
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +48,9 @@ class Database:
     def __init__(self, url: str, pool: int = 10, patience: float = 5) -> None:
         """`pool` connections at most, for each of which a request waits `patience` seconds at most."""
         self.url = url
+        self._name = make_url(url).database or ""
         self._engine: AsyncEngine = create_async_engine(
-            _DIALECT,
+            make_url(_DIALECT).set(database=self._name),
             async_creator=self._connect,
             pool_size=pool,
             max_overflow=0,
@@ -58,7 +61,7 @@ class Database:
         # Asks nothing over the wire: a connection that its server has ended knows it.
         event.listen(self._engine.sync_engine, "checkout", _check_open)
         if telemetry.exporting():
-            tracing.trace_statements(self._engine.sync_engine, make_url(url).database or "")
+            tracing.trace_statements(self._engine.sync_engine, self._name)
         # Reads of one statement need no BEGIN and ROLLBACK around them: two round trips less.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -85,6 +88,22 @@ class Database:
         async with self.read() as connection:
             yield connection
 
+    async def run(self, statement: Statement, **values: Any) -> list[Any]:
+        """The rows of one statement that stands for itself. Raises UnstorableText, DatabaseAway."""
+        async with _Lent(self._engine, self._name) as connection:
+            return await connection.run(statement, **values)
+
+    async def first(self, statement: Statement, **values: Any) -> Any:
+        """As `run`, the first row alone; None if there is none."""
+        async with _Lent(self._engine, self._name) as connection:
+            return await connection.first(statement, **values)
+
+    @asynccontextmanager
+    async def direct(self) -> AsyncIterator[Direct]:
+        """As `transaction`, for statements that are compiled already. Raises UnstorableText, DatabaseAway."""
+        async with _Lent(self._engine, self._name) as connection, connection.driver.transaction():
+            yield connection
+
     async def _connect(self) -> asyncpg.Connection:
         try:
             return await connect(self.url, **_SERVER_SETTINGS)
@@ -105,7 +124,7 @@ class Database:
         while not stop.is_set():
             try:
                 await self._listen_once(channel, heard, stop)
-            except (OSError, asyncpg.PostgresError, TimeoutError):
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 log.warning("lost the notification connection, trying again", extra={"channel": channel})
                 await asyncio.sleep(1)
 
@@ -124,6 +143,43 @@ class Database:
             await connection.close(timeout=2)
 
 
+class _Lent:
+    """A connection of the pool, without what SQLAlchemy has around it."""
+
+    __slots__ = ("_engine", "_lent", "_name")
+
+    def __init__(self, engine: AsyncEngine, name: str) -> None:
+        self._engine = engine
+        self._name = name
+
+    async def __aenter__(self) -> Direct:
+        with _translating():
+            self._lent = await self._engine.raw_connection()
+        return Direct(self._lent.driver_connection, self._name)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        driver: Any = self._lent.driver_connection
+        if isinstance(error, asyncio.CancelledError):
+            self._lent.invalidate()  # the server may still be at what nobody waits for
+        self._lent.close()
+        if isinstance(error, asyncpg.InterfaceError) and driver.is_closed():
+            raise _away(error) from error
+        if error is not None:
+            with _translating():
+                raise error
+
+
+async def directly(connection: AsyncConnection) -> Direct:
+    """The connection of a transaction, for statements that are compiled already."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    if not driver.is_in_transaction():
+        # SQLAlchemy sends BEGIN with its first statement; ours go past it.
+        await connection.execute(text("SELECT 1"))
+    return Direct(driver, connection.engine.url.database or "")
+
+
 @contextmanager
 def _translating() -> Iterator[None]:
     try:
@@ -138,7 +194,9 @@ def _translating() -> Iterator[None]:
         if error.connection_invalidated or state.startswith(_AWAY):
             raise _away(error) from error
         raise
-    except asyncpg.PostgresError as error:  # the task queue speaks to the driver itself
+    except asyncpg.PostgresError as error:  # of the driver itself
+        if error.sqlstate in _UNSTORABLE:
+            raise UnstorableText("Text must not contain zero characters") from error
         if (error.sqlstate or "").startswith(_AWAY):
             raise _away(error) from error
         raise

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from opentelemetry import propagate
@@ -23,11 +23,12 @@ from pgqueuer.errors import FailingListenerError, RetryRequested
 from pgqueuer.executors import EntrypointExecutor
 from pgqueuer.models import Context, Job, Schedule
 from pgqueuer.queries import Queries
-from sqlalchemy import text
+from pgqueuer.types import QueueEntrypoint
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit import telemetry
-from services.kit.database import connect
+from services.kit.database import connect, directly
+from services.kit.statements import Direct
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +41,18 @@ LOOK_EVERY = timedelta(seconds=2)
 _FIRST_PAUSE = timedelta(milliseconds=500)
 _LONGEST_PAUSE = timedelta(minutes=1)
 
+# The driver's internal error is what a connection says that was lost in the midst of an operation.
+_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 _MEASURE_SECONDS = 5
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('drape.tasks.gauges')) AS mine"
 _WAITING = """
 SELECT entrypoint, count(*) AS waiting, extract(epoch FROM now() - min(execute_after)) AS age
 FROM pgqueuer WHERE status = 'queued' AND execute_after <= now() GROUP BY entrypoint
+"""
+_SOONEST = """
+SELECT execute_after - now() AS eta FROM pgqueuer WHERE status = 'queued' AND entrypoint = ANY($1)
+ORDER BY execute_after LIMIT 1
 """
 _HAND_BACK = """
 UPDATE pgqueuer SET status = 'queued', execute_after = now(), updated = now(), queue_manager_id = NULL
@@ -58,18 +66,19 @@ _oldest = telemetry.meter.create_gauge("drape.queue.oldest_age", "s", "How long 
 
 
 async def enqueue(
-    connection: AsyncConnection, name: str, payload: Payload, *, delay: timedelta | None = None, priority: int = 0
+    connection: AsyncConnection | Direct,
+    name: str,
+    payload: Payload,
+    *,
+    delay: timedelta | None = None,
+    priority: int = 0,
 ) -> None:
     """Adds a task to the transaction of `connection`: it exists if, and only if, the transaction commits.
 
     Of tasks that wait, the one with the highest priority is done first, of these the oldest.
     """
-    raw = (await connection.get_raw_connection()).driver_connection
-    assert raw is not None  # noqa: S101 - the connection is open
-    if not raw.is_in_transaction():
-        # SQLAlchemy sends BEGIN with its first statement; ours goes past it.
-        await connection.execute(text("SELECT 1"))
-    queries = Queries(AsyncpgDriver(raw))
+    direct = connection if isinstance(connection, Direct) else await directly(connection)
+    queries = Queries(AsyncpgDriver(direct.driver))
     with telemetry.span(f"send {name}", _about(name, "send"), SpanKind.PRODUCER):
         headers: dict[str, str] = {}
         propagate.inject(headers)
@@ -117,7 +126,7 @@ class TaskRunner:
         while not stop.is_set():
             try:
                 await self._run_once(stop)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, FailingListenerError):
+            except (*_LOST, FailingListenerError):
                 log.exception("the task queue lost its database, trying again")
                 await asyncio.sleep(1)
 
@@ -131,7 +140,7 @@ class TaskRunner:
     async def _run_once(self, stop: asyncio.Event) -> None:
         connection = await connect(self._url)
         driver = AsyncpgDriver(connection)
-        queue = PgQueuer(driver)
+        queue = PgQueuer(driver, queries=_Queries(driver))
         self._id = queue.qm.queue_manager_id
         # Not `stop` itself: the queue also sets its event when it ends for want of a connection.
         stopping = asyncio.create_task(_pass_on(stop, queue.shutdown))
@@ -157,7 +166,7 @@ class TaskRunner:
     async def _measure(self, driver: AsyncpgDriver) -> None:
         """Measures the queue; of all replicas the one that has the lock does, so that nothing is counted twice."""
         mine = False
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(*_LOST):
             while True:
                 mine = mine or bool((await driver.fetch(_TRY_LOCK))[0]["mine"])
                 if mine:
@@ -171,6 +180,23 @@ class TaskRunner:
             about = {"messaging.destination.name": name}
             _length.set(count, about)
             _oldest.set(float(age), about)
+
+
+class _Queries(Queries):
+    """Asks in one statement what the queue asks in three, each time before it waits for more."""
+
+    _soonest: timedelta | None = None
+
+    async def eligible_queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
+        rows = await self.driver.fetch(_SOONEST, entrypoints)
+        self._soonest = cast(timedelta, rows[0]["eta"]) if rows else None
+        return int(self._soonest is not None and self._soonest <= timedelta())
+
+    async def next_deferred_eta(self, entrypoints: list[QueueEntrypoint]) -> timedelta | None:
+        return self._soonest
+
+    async def queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
+        return int(self._soonest is not None)
 
 
 class _UntilDone(EntrypointExecutor):

@@ -148,34 +148,58 @@ def _ended(
     durations.record(time.perf_counter() - began, attributes | said, trace.set_span_in_context(current))
 
 
-def trace_statements(engine: Engine, database: str) -> None:
-    """A span for each statement that belongs to a trace, a measurement for each, and the state of the pool."""
-    about: Attributes = {"db.system.name": "postgresql", "db.namespace": database}
+class _Stated:
+    """A statement that is under way."""
 
-    def before(_conn: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+    def __init__(self, statement: str, database: str) -> None:
         operation, summary = _summary(statement)
-        context.drape_attributes = about | {"db.operation.name": operation, "db.query.summary": summary}
-        context.drape_span = trace.INVALID_SPAN
+        self._about: Attributes = {
+            "db.system.name": "postgresql",
+            "db.namespace": database,
+            "db.operation.name": operation,
+            "db.query.summary": summary,
+        }
+        self._span: Span = trace.INVALID_SPAN
         if trace.get_current_span().is_recording():
             # Its values are parameters, which are not told.
-            attributes = context.drape_attributes | {"db.query.text": statement}
-            context.drape_span = tracer.start_span(summary, None, SpanKind.CLIENT, attributes)
-        context.drape_began = time.perf_counter()
+            attributes = self._about | {"db.query.text": statement}
+            self._span = tracer.start_span(summary, None, SpanKind.CLIENT, attributes)
+        self._began = time.perf_counter()
 
-    def done(context: Any, error: Attributes) -> None:
-        if error:
-            context.drape_span.set_status(trace.StatusCode.ERROR)
-            context.drape_span.set_attributes(error)
-        context.drape_span.end()
-        _stated.record(time.perf_counter() - context.drape_began, context.drape_attributes | error)
+    def end(self, error: BaseException | None = None) -> None:
+        failed: Attributes = {}
+        if error is not None:
+            failed = {"error.type": getattr(error, "sqlstate", None) or type(error).__qualname__}
+            self._span.set_status(trace.StatusCode.ERROR)
+            self._span.set_attributes(failed)
+        self._span.end()
+        _stated.record(time.perf_counter() - self._began, self._about | failed)
+
+
+@contextmanager
+def stating(statement: str, database: str) -> Iterator[None]:
+    """A span, if it belongs to a trace, and a measurement for the statement that the block runs."""
+    stated = _Stated(statement, database)
+    try:
+        yield
+    except BaseException as error:
+        stated.end(error)
+        raise
+    stated.end()
+
+
+def trace_statements(engine: Engine, database: str) -> None:
+    """A span for each statement that belongs to a trace, a measurement for each, and the state of the pool."""
+
+    def before(_conn: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+        context.drape_stated = _Stated(statement, database)
 
     def after(_conn: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
-        done(context, {})
+        context.drape_stated.end()
 
     def failed(told: Any) -> None:
-        if told.execution_context is not None and hasattr(told.execution_context, "drape_span"):
-            state = getattr(told.original_exception, "sqlstate", None)
-            done(told.execution_context, {"error.type": state or type(told.original_exception).__qualname__})
+        if told.execution_context is not None and hasattr(told.execution_context, "drape_stated"):
+            told.execution_context.drape_stated.end(told.original_exception)
 
     event.listen(engine, "before_cursor_execute", before)
     event.listen(engine, "after_cursor_execute", after)

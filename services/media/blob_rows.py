@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import Select, bindparam, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from services.kit import tasks
 from services.kit.database import Database
 from services.kit.ids import new_id
+from services.kit.statements import Statement
 from services.media.blobs import Stores
 from services.media.models import Blob, Image
 from services.media.picture import Picture
@@ -26,6 +27,19 @@ PENDING_FOR = timedelta(minutes=15)
 # When to look again for bytes that were on their way to the store as their account went: soon, for nothing of a user
 # may be left, and after every upload has ended.
 _SWEEP_UNFINISHED_AFTER = (timedelta(), timedelta(seconds=5), PENDING_FOR)
+
+
+def _same_as(user_id: Any, sha256: Any) -> Select[str]:
+    return select(col(Blob.id)).where(
+        col(Blob.user_id) == user_id,
+        col(Blob.sha256) == sha256,
+        col(Blob.state) == "live",
+        col(Blob.parent_id) == "",
+    )
+
+
+_SAME = Statement(_same_as(bindparam("user_id"), bindparam("sha256")))
+_INSERT = Statement(insert(Blob), Blob.model_fields)
 
 
 class BlobRows:
@@ -59,13 +73,12 @@ class BlobRows:
 
     async def live(self, user_id: str, sha256: str) -> str | None:
         """The blob of the user that has these bytes already."""
-        async with self._database.read() as connection:
-            return (await connection.execute(_same(user_id, sha256))).scalar_one_or_none()
+        found = await self._database.first(_SAME, user_id=user_id, sha256=sha256)
+        return found and str(found.id)
 
     async def put(self, blob: dict[str, Any], file: BinaryIO) -> str:
         """Writes the row, then the bytes, and returns their address. Raises StorageUnavailable."""
-        async with self._database.transaction() as connection:
-            await connection.execute(insert(Blob).values(blob))
+        await self._database.run(_INSERT, **blob)
         return await self._stores.put(blob["location"], file, blob["size"])
 
     async def enliven(self, connection: AsyncConnection, blob: dict[str, Any], address: str) -> str:
@@ -73,7 +86,7 @@ class BlobRows:
 
         The transaction must hold the user's lock.
         """
-        same = _same(blob["user_id"], blob["sha256"])
+        same = _same_as(blob["user_id"], blob["sha256"])
         if blob["parent_id"]:
             same = select(col(Blob.id)).where(
                 col(Blob.parent_id) == blob["parent_id"],
@@ -159,12 +172,3 @@ async def lock_live(connection: AsyncConnection, blob_id: str) -> bool:
     """Keeps a blob from dying until the transaction ends; False when it is dead already."""
     statement = select(col(Blob.id)).where(col(Blob.id) == blob_id, col(Blob.state) == "live").with_for_update()
     return (await connection.execute(statement)).first() is not None
-
-
-def _same(user_id: str, sha256: str) -> Any:
-    return select(col(Blob.id)).where(
-        col(Blob.user_id) == user_id,
-        col(Blob.sha256) == sha256,
-        col(Blob.state) == "live",
-        col(Blob.parent_id) == "",
-    )

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-import shutil
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,9 @@ from services.media.errors import BlobMissing, StorageUnavailable
 CANNOT_STORE = "Images cannot be stored right now. Please try again later."
 CANNOT_READ = "The image cannot be read right now. Please try again later."
 _LISTED_AT_ONCE = 1000
+_COPIED_AT_ONCE = 64 * 1024
+_KEPT_SECONDS = 60.0
+_KEPT_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,11 @@ class Scaling(Protocol):
 class Stores:
     """Stores by name: new bytes go to one of them, older ones are found in the one that their row names."""
 
-    def __init__(self, by_name: Mapping[str, Blobs], current: str) -> None:
+    def __init__(self, by_name: Mapping[str, Blobs], current: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.by_name = by_name
         self.current = current
+        self._clock = clock
+        self._recent: OrderedDict[tuple[str, str], tuple[bytes, float]] = OrderedDict()
 
     def location(self, blob_id: str, kind: str) -> str:
         """Where the current store will keep a blob."""
@@ -72,8 +78,22 @@ class Stores:
         """The bytes. Raises as a store's own `get`."""
         return await self._named(store).get(location, address)
 
+    async def recent(self, store: str, location: str, address: str) -> bytes:
+        """As `get`, for what is asked for again at once: a photo is looked at before it is worked with."""
+        key, now = (store, location), self._clock()
+        while self._recent and next(iter(self._recent.values()))[1] < now:
+            self._recent.popitem(last=False)
+        if found := self._recent.get(key):
+            return found[0]
+        data = await self.get(store, location, address)
+        self._recent[key] = data, now + _KEPT_SECONDS
+        while sum(len(kept) for kept, _ in self._recent.values()) > _KEPT_BYTES:
+            self._recent.popitem(last=False)
+        return data
+
     async def delete(self, store: str, location: str) -> None:
         """Deletes the bytes, if they are there."""
+        self._recent.pop((store, location), None)
         await self._named(store).delete(location)
 
     def _named(self, store: str) -> Blobs:
@@ -89,8 +109,11 @@ class DiskBlobs:
         self._root = root
 
     def location(self, blob_id: str, kind: str) -> str:
-        """Folders by the id's last characters: the first ones are the time, and alike."""
-        return f"{blob_id[-2:]}/{blob_id[-4:-2]}/{blob_id}"
+        """Folders by the id's last characters: the first ones are the time, and alike.
+
+        256 of them: a new one costs more than a file, and each is there soon.
+        """
+        return f"{blob_id[-2:]}/{blob_id}"
 
     async def put(self, location: str, file: BinaryIO) -> str:
         """Writes the file whole or not at all, also when the machine stops half-way."""
@@ -103,7 +126,7 @@ class DiskBlobs:
     async def get(self, location: str, address: str) -> bytes:
         """Reads the file."""
         try:
-            return await asyncio.to_thread((self._root / location).read_bytes)
+            return await asyncio.to_thread(_read, self._root / location)
         except FileNotFoundError as error:
             raise BlobMissing(CANNOT_READ) from error
         except OSError as error:
@@ -145,19 +168,43 @@ def _next_files(walk: "os._walk_Iterator", root: Path) -> list[Listed] | None:  
 
 
 def _write(root: Path, path: Path, file: BinaryIO) -> None:
-    _make_folder(root, path.parent)
     partial = _partial(path)
     try:
-        file.seek(0)
-        with partial.open("wb") as target:
-            shutil.copyfileobj(file, target)
-            target.flush()
-            os.fsync(target.fileno())
+        try:
+            _copy(file, partial)
+        except FileNotFoundError:
+            _make_folder(root, path.parent)
+            _copy(file, partial)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+# Each call of the system lets another thread of ours go on, and waits for it afterwards: so there are few of them.
+def _copy(file: BinaryIO, target_path: Path) -> None:
+    file.seek(0)
+    target = os.open(target_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        while part := memoryview(file.read(_COPIED_AT_ONCE)):
+            while part:
+                part = part[os.write(target, part) :]
+        os.fsync(target)
+    finally:
+        os.close(target)
+
+
+def _read(path: Path) -> bytes:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        parts = [os.read(file, os.fstat(file).st_size)]
+        # A read may give less than was asked for; only an empty one is the end.
+        while parts[-1]:
+            parts.append(os.read(file, _COPIED_AT_ONCE))
+        return b"".join(parts)
+    finally:
+        os.close(file)
 
 
 def _make_folder(root: Path, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The gallery: images of users, over the blobs that hold their bytes."""
 
+import asyncio
 import base64
 import binascii
 import json
@@ -7,15 +8,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any, BinaryIO
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import ARRAY, Row, Text, any_, bindparam, delete, insert, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from services.kit.database import Database
 from services.kit.ids import new_id
+from services.kit.statements import Statement
 from services.media.blob_rows import BlobRows, lock_live, lock_user
 from services.media.blobs import Stores
 from services.media.errors import ImageNotFound, InvalidMetadata, InvalidPageToken, NotYourImage, QuotaExceeded
@@ -49,6 +53,16 @@ _COLUMNS: tuple[Any, ...] = (
     col(Blob.address),
 )
 _STORED = select(*_COLUMNS).join(Blob, col(Blob.id) == col(Image.blob_id))
+_IDS = bindparam("ids", type_=ARRAY(Text))
+_FIND = Statement(_STORED.where(col(Image.user_id) == bindparam("user_id"), col(Image.id) == any_(_IDS)))
+_BY_KEY = Statement(
+    _STORED.where(col(Image.user_id) == bindparam("user_id"), col(Image.source_key) == bindparam("key"))
+)
+_ADD_GENERATED = Statement(
+    text("SELECT add_generated(:blob_id, :address, :id, :user_id, :details, :source_key, :created_at)").bindparams(
+        bindparam("details", type_=JSONB)
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -110,16 +124,21 @@ class Gallery:
 
     async def find(self, user_id: str, ids: Sequence[str]) -> list[StoredImage]:
         """Those of the images that exist and are the user's, in the order asked for."""
-        statement = _STORED.where(col(Image.user_id) == user_id, col(Image.id).in_(ids))
-        async with self._database.read() as connection:
-            rows = {row.id: row for row in (await connection.execute(statement)).all()}
+        rows = {row.id: row for row in await self._database.run(_FIND, user_id=user_id, ids=ids)}
         return [rows[image_id] for image_id in ids if image_id in rows]
 
-    async def read(self, user_id: str, image_id: str) -> tuple[StoredImage, bytes]:
-        """An image of the user with its bytes. Raises ImageNotFound, StorageUnavailable."""
-        if not (found := await self.find(user_id, [image_id])):
+    async def read_some(self, user_id: str, ids: Sequence[str], most: int) -> list[tuple[StoredImage, bytes]]:
+        """The first image with its bytes, and those of the others that come to `most` bytes with it, in their order.
+
+        Raises ImageNotFound when any of them is not there, StorageUnavailable.
+        """
+        found = await self.find(user_id, ids)
+        if len(found) < len(ids):
             raise ImageNotFound("Image not found")
-        return found[0], await self.bytes_of(found[0])
+        sizes = accumulate(image.size for image in found)
+        some = [image for image, size in zip(found, sizes, strict=True) if size <= most or image is found[0]]
+        reads = (self._stores.recent(image.store, image.location, image.address) for image in some)
+        return list(zip(some, await asyncio.gather(*reads), strict=True))
 
     async def served(self, image_id: str, expires: str, signature: str) -> StoredImage:
         """The image a signed URL stands for. Raises ImageNotFound, also when the signature is not good."""
@@ -191,9 +210,8 @@ class Gallery:
 
     async def by_key(self, user_id: str, key: str) -> StoredImage | None:
         """The image that was stored under a key, if there is one."""
-        statement = _STORED.where(col(Image.user_id) == user_id, col(Image.source_key) == key)
-        async with self._database.read() as connection:
-            return (await connection.execute(statement)).first()
+        found: StoredImage | None = await self._database.first(_BY_KEY, user_id=user_id, key=key)
+        return found
 
     async def _store(
         self, user_id: str, kind: str, picture: Picture, file: BinaryIO, metadata: dict[str, Any], key: str | None
@@ -202,12 +220,17 @@ class Gallery:
         blob = self._rows.new(user_id, kind, picture)
         known = await self._rows.live(user_id, picture.sha256)
         address = "" if known else await self._rows.put(blob, file)
+        image = _image_row(user_id, known or blob["id"], kind, metadata, key)
+        if kind == "generated" and key and not known:
+            # All that is left to do in one call, unless something came between.
+            [[added]] = await self._database.run(_ADD_GENERATED, address=address, **image)
+            if added and (stored := await self.by_key(user_id, key)):
+                return stored
         # Together, for a live blob without an image would stay for ever.
         try:
             async with self._database.transaction() as connection:
                 await lock_user(connection, user_id)
-                blob_id = known or await self._rows.enliven(connection, blob, address)
-                image = _image_row(user_id, blob_id, kind, metadata, key)
+                image["blob_id"] = known or await self._rows.enliven(connection, blob, address)
                 stored = await self._add_image(connection, image)
                 if kind != "generated" and stored.id == image["id"]:
                     await self._quota.check(connection, user_id)

@@ -7,14 +7,11 @@ import asyncio
 import json
 import logging
 import os
-import queue
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
 
 from services.media import metrics
@@ -24,6 +21,7 @@ from services.media.picture import Picture
 log = logging.getLogger(__name__)
 
 _START_SECONDS = 30
+_ANSWER_BYTES = 64 * 1024
 # The process gets what it needs to find its code, and none of our secrets.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
 
@@ -39,10 +37,11 @@ class PicturePool:
         """Each job may take `seconds` and `memory_bytes`; `waiting` jobs may stand in line beside those at work."""
         self._seconds = seconds
         self._memory_bytes = memory_bytes
-        self._room = threading.Semaphore(workers + waiting)
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="pictures")
-        self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
-        self._workers = {self._started() for _ in range(workers)}
+        self._room = workers + waiting
+        self._places = asyncio.Semaphore(workers)
+        self._workers = {_Worker(memory_bytes) for _ in range(workers)}
+        self._idle = list(self._workers)
+        self._jobs: set[asyncio.Task[dict[str, Any]]] = set()
         self._closed = False
 
     async def normalize(self, source: BinaryIO) -> tuple[Picture, BinaryIO]:
@@ -61,8 +60,10 @@ class PicturePool:
         """Ends the processes, whatever they are at."""
         self._closed = True
         for worker in self._workers:
-            worker.end()
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+            worker.kill()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+        for worker in self._workers:
+            await asyncio.to_thread(worker.end)
 
     @property
     def pids(self) -> list[int]:
@@ -80,51 +81,56 @@ class PicturePool:
         return picture, target
 
     async def _done(self, job: dict[str, Any], *files: BinaryIO) -> Picture:
-        if not self._room.acquire(blocking=False):
+        if not self._room:
             raise Busy("Too many pictures are being uploaded right now. Please try again in a moment.")
-        # Copies, because the caller may be cancelled and close its files while a thread still sends them.
-        copies = [os.dup(file.fileno()) for file in files]
-        future = self._threads.submit(self._work, job, copies)
-
-        def done(_: object) -> None:
-            for copy in copies:
-                os.close(copy)
-            self._room.release()
-
-        future.add_done_callback(done)
-        answer = await asyncio.wrap_future(future)
+        self._room -= 1
+        # Copies, because the caller may be cancelled and close its files while the process still reads them.
+        copies: list[int] = []
+        try:
+            copies.extend(os.dup(file.fileno()) for file in files)
+            await self._places.acquire()
+        except BaseException:
+            _close(copies)
+            self._room += 1
+            raise
+        working = asyncio.create_task(self._work(job, copies))
+        self._jobs.add(working)
+        working.add_done_callback(self._ended)
+        answer = await asyncio.shield(working)
         if found := answer.get("picture"):
             return Picture(**found)
         raise _refusal(answer)
 
-    def _work(self, job: dict[str, Any], files: list[int]) -> dict[str, Any]:
-        worker = self._idle.get()
-        if not worker.alive:
-            worker = self._replaced(worker)
+    def _ended(self, working: "asyncio.Task[dict[str, Any]]") -> None:
+        self._jobs.discard(working)
+        self._places.release()
+        self._room += 1
+        if not working.cancelled():
+            working.exception()  # is seen here also when nobody waits any more
+
+    async def _work(self, job: dict[str, Any], files: list[int]) -> dict[str, Any]:
+        worker = self._idle.pop()
         started = time.perf_counter()
         try:
-            answer = worker.do(job, files, self._seconds)
+            if not worker.alive:
+                worker = await self._replaced(worker)
+            return await worker.do(job, files, self._seconds)
         except WorkerLost as error:
             log.warning("a picture has cost its process", extra={"why": str(error)})
-            worker = self._replaced(worker)
-            answer = {"too_much": str(error)}
+            worker = await self._replaced(worker)
+            return {"too_much": str(error)}
         finally:
-            self._idle.put(worker)
+            _close(files)
+            self._idle.append(worker)
             metrics.decoding_seconds.record(time.perf_counter() - started, {"job": job["do"]})
-        return answer
 
-    def _started(self) -> "_Worker":
-        worker = _Worker(self._memory_bytes)
-        self._idle.put(worker)
-        return worker
-
-    def _replaced(self, worker: "_Worker") -> "_Worker":
-        worker.end()
+    async def _replaced(self, worker: "_Worker") -> "_Worker":
+        await asyncio.to_thread(worker.end)
         self._workers.discard(worker)
-        fresh = _Worker(self._memory_bytes)
+        fresh = await asyncio.to_thread(_Worker, self._memory_bytes)
         self._workers.add(fresh)
         if self._closed:
-            fresh.end()
+            fresh.kill()
         return fresh
 
 
@@ -141,7 +147,7 @@ class _Worker:
             env=environment | {"MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1"},
         )
         theirs.close()
-        self._answers = self._socket.makefile("rb")
+        self._socket.setblocking(False)
         self._ready = False
 
     @property
@@ -152,35 +158,46 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def do(self, job: dict[str, Any], files: list[int], seconds: float) -> dict[str, Any]:
+    async def do(self, job: dict[str, Any], files: list[int], seconds: float) -> dict[str, Any]:
         """The answer to one job. Raises WorkerLost."""
         if not self._ready:
-            self._ready = bool(self._line(_START_SECONDS)["ready"])
+            self._ready = bool((await self._line(_START_SECONDS))["ready"])
         try:
             socket.send_fds(self._socket, [json.dumps(job).encode()], files)
         except OSError as error:
             raise WorkerLost("process") from error
-        return self._line(seconds)
+        return await self._line(seconds)
 
-    def end(self) -> None:
+    def kill(self) -> None:
         """Kills the process: it holds nothing that anybody needs."""
         self._process.kill()
+
+    def end(self) -> None:
+        """Kills the process and waits until it is gone."""
+        self._process.kill()
         self._process.wait()
-        self._answers.close()
         self._socket.close()
 
-    def _line(self, seconds: float) -> dict[str, Any]:
-        self._socket.settimeout(seconds)
+    async def _line(self, seconds: float) -> dict[str, Any]:
+        line = b""
         try:
-            line = self._answers.readline()
+            async with asyncio.timeout(seconds):
+                while not line.endswith(b"\n"):
+                    part = await asyncio.get_running_loop().sock_recv(self._socket, _ANSWER_BYTES)
+                    if not part:
+                        raise WorkerLost("process")
+                    line += part
+            answer: dict[str, Any] = json.loads(line)
         except TimeoutError as error:
             raise WorkerLost("time") from error
         except (OSError, ValueError) as error:
             raise WorkerLost("process") from error
-        if not line:
-            raise WorkerLost("process")
-        answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+def _close(files: list[int]) -> None:
+    for file in files:
+        os.close(file)
 
 
 def _refusal(answer: dict[str, Any]) -> PictureRejected:

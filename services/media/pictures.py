@@ -60,7 +60,8 @@ _SMALL_QUALITY = {
     "AVIF": {"quality": 62, "speed": 8, "max_threads": 1},
 }
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-_BLURHASH_SIDE = 32
+# Enough for waves that are a third of the picture long; what it takes grows with the square.
+_BLURHASH_SIDE = 16
 
 # One core a job: the pool knows how many it has, and each thread would claim address space of its own.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1

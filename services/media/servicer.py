@@ -1,7 +1,6 @@
 """The RPCs of the media service."""
 
-import asyncio
-import tempfile
+import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -36,6 +35,8 @@ PUBLIC = frozenset({f"{SERVICE}/DownloadImage", f"{SERVICE}/ReceiveCloudinaryNot
 INTERNAL = {STORE: frozenset({"tryon"})}
 UPLOAD_TYPES = ("user", "outfit")
 _CHUNK_BYTES = 64 * 1024
+_READ_AT_ONCE = 16 * 1024 * 1024
+"""Bytes of pictures in one message, unless a single one has more."""
 
 
 class Images:
@@ -200,8 +201,9 @@ class ImageStoreServicer(image_store_pb2_grpc.ImageStoreServiceServicer):
         request: store.ReadImageRequest,
         context: Context,
     ) -> store.ReadImageResponse:
-        image, data = await self._gallery.read(caller(context).user_id, request.id)
-        return store.ReadImageResponse(data=data, content_type=image.content_type)
+        ids = list(dict.fromkeys((request.id, *request.more_ids)))
+        (image, data), *more = await self._gallery.read_some(caller(context).user_id, ids, _READ_AT_ONCE)
+        return store.ReadImageResponse(data=data, content_type=image.content_type, more_data=[each for _, each in more])
 
     async def StoreGeneratedImage(
         self,
@@ -209,9 +211,9 @@ class ImageStoreServicer(image_store_pb2_grpc.ImageStoreServiceServicer):
         context: Context,
     ) -> store.StoreGeneratedImageResponse:
         metadata = _metadata(request.metadata)
-        with tempfile.TemporaryFile() as file:
-            await asyncio.to_thread(file.write, request.data)
-            file.flush()
+        # In memory, where it is already: nothing waits for a disk, and its copy is gone with the last who has it open.
+        with os.fdopen(os.memfd_create("generated"), "w+b", buffering=0) as file:
+            file.write(request.data)
             image = await self._gallery.store_generated(caller(context).user_id, request.key, file, metadata)
         return store.StoreGeneratedImageResponse(image=self._images.message(image))
 

@@ -66,7 +66,7 @@ class Checks:
 
     async def _examine(self, user_id: str, which: str, image: str) -> list[InputProblem]:
         async with _READ:
-            data = await self._media.read(user_id, image)
+            [data] = await self._media.read(user_id, image)
         found = await self._checker.check(*((data, None) if which == "person" else (None, data)))
         return [problem for problem in found if problem.which == which]
 

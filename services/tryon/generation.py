@@ -196,7 +196,7 @@ class Generation:
                 )
                 await tasks.enqueue(connection, line.WORK_TASK, line.payload(job))
             raise GenerationFailed(GenerationFailed.SENTENCE) from error
-        held = await self._jobs.change_now(_HELD, job.id, col(Job.state) == "created", state="held")
+        held = await self._jobs.advance(_HELD, job, state="held")
         return held or await self._left(job)
 
     async def _again(self, job: JobRow, request: Request) -> JobRow:

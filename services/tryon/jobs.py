@@ -9,17 +9,19 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, delete, func, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
 from services.kit import tasks
-from services.kit.database import Database
+from services.kit.database import Database, directly
 from services.kit.failpoints import Step
+from services.kit.statements import Statement
 from services.tryon import line
 from services.tryon.errors import InvalidPageToken, JobNotFound
 from services.tryon.metrics import QueueState
@@ -43,6 +45,32 @@ _ADD, _FORGET, _FORGET_USER, _PRUNE, _MEND = (
 _PRUNED_AT_ONCE = 1000
 
 
+def _changing(where: ColumnElement[bool], **values: Any) -> ReturningUpdate[Job]:
+    """The values of each run are those that are parameters here."""
+    values = values | {"version": col(Job.version) + 1}
+    return update(Job).where(col(Job.id) == bindparam("job_id"), where).values(values).returning(Job)
+
+
+def _among(*states: str) -> ColumnElement[bool]:
+    return col(Job.state).in_([literal_column(f"'{state}'") for state in states])
+
+
+_GET = Statement(select(Job).where(col(Job.id) == bindparam("job_id"), col(Job.user_id) == bindparam("user_id")))
+_STATE = Statement(select(col(Job.state)).where(col(Job.id) == bindparam("job_id")))
+# The states stand in its text, for else it would not find the index of the open ones.
+_UNFINISHED = Statement(text("SELECT count(*) FROM jobs WHERE state NOT IN ('succeeded', 'failed', 'canceled')"))
+_BEGINS = _among("held", "running")
+_TAKE = Statement(
+    _changing(
+        _among("held", "running", "stored", "releasing"),
+        attempt=col(Job.attempt) + 1,
+        state=case((_BEGINS, "running"), else_=col(Job.state)),
+        stage=case((_BEGINS, "preparing"), else_=col(Job.stage)),
+        progress=case((_BEGINS, 0), else_=col(Job.progress)),
+    )
+)
+
+
 class Jobs:
     """Reads and changes jobs, and waits for changes that any process makes."""
 
@@ -55,10 +83,9 @@ class Jobs:
 
     async def add(self, values: dict[str, Any]) -> tuple[JobRow, bool]:
         """Adds a job, or finds the one with the same idempotency key; tells whether it is new."""
-        statement = upsert(Job).values(values).on_conflict_do_nothing().returning(Job)
         while True:
-            async with _ADD, self._database.statement() as connection:
-                if row := (await connection.execute(statement)).first():
+            async with _ADD:
+                if row := await self._database.first(_INSERT, **values):
                     return row, True
             # Between these two the other one may be forgotten: then there is room again.
             if known := await self.by_key(values["user_id"], values["idempotency_key"]):
@@ -72,18 +99,15 @@ class Jobs:
 
     async def get(self, user_id: str, job_id: str) -> JobRow:
         """A job of the user. Raises JobNotFound."""
-        statement = select(Job).where(col(Job.id) == job_id, col(Job.user_id) == user_id)
-        async with self._database.read() as connection:
-            row = (await connection.execute(statement)).first()
+        row: JobRow | None = await self._database.first(_GET, job_id=job_id, user_id=user_id)
         if row is None:
             raise JobNotFound("Job not found")
         return row
 
     async def state_of(self, job_id: str) -> str | None:
         """The job's state, whoever's it is; None when it is gone."""
-        async with self._database.read() as connection:
-            found = await connection.execute(select(col(Job.state)).where(col(Job.id) == job_id))
-            return found.scalar_one_or_none()
+        found = await self._database.first(_STATE, job_id=job_id)
+        return found and str(found.state)
 
     async def until_ended(self, waiter: "Waiter") -> None:
         """Returns when the job of a waiter for `UNWANTED` needs no picture any more: it is gone or being released."""
@@ -110,9 +134,9 @@ class Jobs:
 
         A change by which the job comes to the line, or leaves it, moves its user's next one up.
         """
-        row = (await connection.execute(_changing(job_id, where, values))).first()
+        row = (await connection.execute(_changing(where, **values), {"job_id": job_id})).first()
         if row is not None and values.get("state") in line.MOVES:
-            await line.move_up(connection, row.user_id, self._running_per_user)
+            await line.move_up(await directly(connection), row.user_id, self._running_per_user)
         return row
 
     async def change_now(self, step: Step, job_id: str, where: ColumnElement[bool], **values: Any) -> JobRow | None:
@@ -121,7 +145,31 @@ class Jobs:
             async with step, self._database.transaction() as connection:
                 return await self.change(connection, job_id, where, **values)
         async with step, self._database.statement() as connection:
-            return (await connection.execute(_changing(job_id, where, values))).first()
+            return (await connection.execute(_changing(where, **values), {"job_id": job_id})).first()
+
+    async def take(self, step: Step, job_id: str) -> JobRow | None:
+        """Begins an attempt at a job; None when there is nothing left to do for it. The transaction is that step."""
+        async with step:
+            row: JobRow | None = await self._database.first(_TAKE, job_id=job_id)
+            return row
+
+    async def advance(self, step: Step, job: JobRow, **values: Any) -> JobRow | None:
+        """Changes a job that is still in the state and the attempt of this row; None when it is not.
+
+        A change by which the job comes to the line, or leaves it, moves its user's next one up.
+        """
+        statement = _advancing(tuple(values))
+        values = {f"new_{name}": value for name, value in values.items()}
+        values |= {"job_id": job.id, "own_attempt": job.attempt, "own_state": job.state}
+        row: JobRow | None
+        if values.get("new_state") not in line.MOVES:
+            async with step:
+                row = await self._database.first(statement, **values)
+                return row
+        async with step, self._database.direct() as connection:
+            if row := await connection.first(statement, **values):
+                await line.move_up(connection, row.user_id, self._running_per_user)
+            return row
 
     async def forget(self, job: JobRow) -> None:
         """Deletes a job that was never begun, so that its idempotency key can be used again."""
@@ -146,7 +194,7 @@ class Jobs:
             users = await line.left_behind(connection, self._running_per_user)
         for user_id in users:
             log.warning("a job had been left behind", extra={"user_id": user_id})
-            async with _MEND, self._database.transaction() as connection:
+            async with _MEND, self._database.direct() as connection:
                 await line.move_up(connection, user_id, self._running_per_user)
 
     async def _delete(self, step: Step, *where: ColumnElement[bool], clear_up: bool = False) -> int:
@@ -164,9 +212,7 @@ class Jobs:
 
     async def unfinished(self) -> int:
         """How many jobs are not finished."""
-        statement = select(func.count()).select_from(Job).where(col(Job.state).not_in(FINISHED))
-        async with self._database.read() as connection:
-            return (await connection.execute(statement)).scalar_one()
+        return int((await self._database.first(_UNFINISHED))[0])
 
     async def queue_state(self) -> QueueState:
         """How many jobs wait and are worked on, and for how long the first of them has waited."""
@@ -248,9 +294,12 @@ class Waiter:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-def _changing(job_id: str, where: ColumnElement[bool], values: dict[str, Any]) -> ReturningUpdate[Job]:
-    values = values | {"version": col(Job.version) + 1}
-    return update(Job).where(col(Job.id) == job_id, where).values(values).returning(Job)
+@lru_cache
+def _advancing(names: tuple[str, ...]) -> Statement:
+    """The change of these columns of a job that is as its row said."""
+    owned = and_(col(Job.attempt) == bindparam("own_attempt"), col(Job.state) == bindparam("own_state"))
+    columns = SQLModel.metadata.tables["jobs"].columns
+    return Statement(_changing(owned, **{name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}))
 
 
 def new_job(user_id: str, job_id: str, key: str, person: str, outfit: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -271,6 +320,10 @@ def new_job(user_id: str, job_id: str, key: str, person: str, outfit: str, optio
         "engine": "",
         "created_at": datetime.now(UTC),
     }
+
+
+_COLUMNS = new_job("", "", "", "", "", {})
+_INSERT = Statement(upsert(Job).on_conflict_do_nothing().returning(Job), _COLUMNS)
 
 
 def _read_token(token: str) -> str:

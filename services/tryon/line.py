@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit import tasks
+from services.kit.statements import Direct, Statement
 
 WORK_TASK = "tryon"
 """Brings a job to its end. Payload: job_id, user_id."""
@@ -13,7 +14,7 @@ WORK_TASK = "tryon"
 MOVES = frozenset({"held", "succeeded", "releasing"})
 """The states by which a job comes to the line or leaves its place to the user's next one."""
 
-_MOVE_UP = text("SELECT job_id, job_round FROM move_up(CAST(:user_id AS text), CAST(:most AS integer))")
+_MOVE_UP = Statement(text("SELECT job_id, job_round FROM move_up(:user_id, :most)"))
 # As the queue has it: who stands in line by round and turn; behind them the others, by how many of their user's own
 # jobs come first.
 _POSITION = text("""
@@ -37,10 +38,9 @@ def payload(job: Any) -> tasks.Payload:
     return {"job_id": job.id, "user_id": job.user_id}
 
 
-async def move_up(connection: AsyncConnection, user_id: str, most: int) -> None:
+async def move_up(connection: Direct, user_id: str, most: int) -> None:
     """Puts the user's next job in line, unless `most` of them stand there or are being worked on."""
-    found = (await connection.execute(_MOVE_UP, {"user_id": user_id, "most": most})).first()
-    if found is not None:
+    if found := await connection.first(_MOVE_UP, user_id=user_id, most=most):
         # A user's second job comes after everybody's first.
         task = {"job_id": found.job_id, "user_id": user_id}
         await tasks.enqueue(connection, WORK_TASK, task, priority=-found.job_round)

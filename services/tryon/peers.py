@@ -52,16 +52,20 @@ class Media:
         answer = await self._peer.call(self._stub.BatchGetImages, request, user_id)
         return {image.id: _stored(image) for image in answer.images}
 
-    async def read(self, user_id: str, image_id: str) -> bytes:
-        """The bytes of an image. Raises ImagesNotFound."""
+    async def read(self, user_id: str, *image_ids: str) -> list[bytes]:
+        """The bytes of images. Raises ImagesNotFound."""
+        found: dict[str, bytes] = {}
         try:
-            request = image_store_pb2.ReadImageRequest(id=image_id)
-            answer = await self._peer.call(self._stub.ReadImage, request, user_id)
+            # One answer has them all, unless they are very large.
+            while missing := list(dict.fromkeys(image_id for image_id in image_ids if image_id not in found)):
+                request = image_store_pb2.ReadImageRequest(id=missing[0], more_ids=missing[1:])
+                answer = await self._peer.call(self._stub.ReadImage, request, user_id)
+                found.update(zip(missing, (answer.data, *answer.more_data), strict=False))
         except PeerError as error:
             if error.code is NotFound.code:
                 raise ImagesNotFound("One or both images not found") from error
             raise
-        return answer.data
+        return [found[image_id] for image_id in image_ids]
 
     async def store(self, user_id: str, key: str, data: bytes, metadata: dict[str, Any]) -> StoredImage:
         """Stores a result; the same key again gives the first one."""

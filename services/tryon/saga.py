@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, case, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlmodel import col
 
 from services.kit import tasks
@@ -47,16 +47,8 @@ _TAKE, _READ, _GENERATE, _PROGRESS, _REMEMBER, _STORING, _STORE, _STORED, _CAPTU
     )
 )
 _SWEEP, _CLEAR_UP, _GIVE_BACK, _FORGET = (Step(f"saga.{name}") for name in ("sweep", "clear_up", "give_back", "forget"))
-_OPEN = ("held", "running", "stored", "releasing")
 # Longer than a request takes to set a credit aside, all its retries included.
 _ABANDONED_AFTER = timedelta(seconds=60)
-_BEGINS = col(Job.state).in_(("held", "running"))
-_TAKEN: dict[str, Any] = {
-    "attempt": col(Job.attempt) + 1,
-    "state": case((_BEGINS, "running"), else_=col(Job.state)),
-    "stage": case((_BEGINS, "preparing"), else_=col(Job.stage)),
-    "progress": case((_BEGINS, 0), else_=col(Job.progress)),
-}
 
 
 class Overtaken(Exception):
@@ -93,7 +85,7 @@ class Saga:
             await self._run(job_id, user_id, waiter)
 
     async def _run(self, job_id: str, user_id: str, waiter: Waiter) -> None:
-        job = await self._jobs.change_now(_TAKE, job_id, col(Job.state).in_(_OPEN), **_TAKEN)
+        job = await self._jobs.take(_TAKE, job_id)
         if job is None:
             await self._clear_up_after(job_id, user_id)
             return
@@ -138,10 +130,7 @@ class Saga:
             return await self._fail(job, GenerationFailed.reason, GenerationFailed.SENTENCE)
         try:
             async with _READ:
-                person, garment = await asyncio.gather(
-                    self._media.read(job.user_id, job.person_image_id),
-                    self._media.read(job.user_id, job.outfit_image_id),
-                )
+                person, garment = await self._media.read(job.user_id, job.person_image_id, job.outfit_image_id)
             making = self._engines.generate(
                 person,
                 garment,
@@ -233,8 +222,7 @@ class Saga:
 
     async def _step(self, step: Step, job: JobRow, **values: Any) -> JobRow:
         """Changes the job if this attempt still owns it. Raises Overtaken."""
-        changed = await self._jobs.change_now(step, job.id, _owned(job), **values)
-        if changed is None:
+        if (changed := await self._jobs.advance(step, job, **values)) is None:
             raise Overtaken(job.id)
         return changed
 

@@ -1,6 +1,7 @@
 """Contact sheets of the local engine, to look at: python -m tests.bench.sheet PERSON_DIR GARMENT_DIR OUT_DIR [COUNT]
 
-Writes each pair at full size (person, garment, result) with its number, pages of six pairs, and prints a table.
+Writes each pair at full size (person, garment, result) with its number, pages of six pairs, and table.md with a row for
+each: what the self-check says is there and not in the pictures, so that eyes judge before they know it.
 """
 
 import io
@@ -15,12 +16,17 @@ from PIL import Image, ImageDraw
 from services.tryon.engines.local.engine import InputProblem, LocalEngine, Options
 
 _MODELS = Path(os.environ.get("TRYON_MODELS", ".cache/models"))
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 _COLUMNS, _ROWS, _WIDE, _TILE = 2, 3, 1080, 480
 
 
 def pairs_of(persons: Path, garments: Path, count: int) -> list[tuple[Path, Path]]:
     """That many different pairs, with each person and each garment about as often as any other."""
-    people, clothes = (sorted(path for path in folder.iterdir() if path.is_file()) for folder in (persons, garments))
+    people, clothes = (
+        sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES) for folder in (persons, garments)
+    )
+    if not people or not clothes:
+        sys.exit(f"Put JPEG, PNG or WebP files into {persons} and {garments}.")
     cycle = len(people) * len(clothes) // gcd(len(people), len(clothes))  # then the same pairs would come again
     return [
         (people[number % len(people)], clothes[(number + number // cycle) % len(clothes)])
@@ -57,16 +63,21 @@ def _row(engine: LocalEngine, person: bytes, garment: bytes) -> tuple[Image.Imag
 
 def main() -> None:
     """Make the sheets."""
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
     persons, garments, target = (Path(argument) for argument in sys.argv[1:4])
     pairs = pairs_of(persons, garments, int(sys.argv[4]) if len(sys.argv) > 4 else 36)
     target.mkdir(parents=True, exist_ok=True)
     engine = LocalEngine(_MODELS)
     rows = []
+    table = ["| row | person | garment | verdict | what is wrong | self-check |", "|---|---|---|---|---|---|"]
     for number, (person, garment) in enumerate(pairs, 1):
         before = time.perf_counter()
         row, told = _row(engine, person.read_bytes(), garment.read_bytes())
         print(f"{number:3} {time.perf_counter() - before:5.1f} s  {person.stem} + {garment.stem}  {told}", flush=True)
-        ImageDraw.Draw(row).text((8, 8), f"{number}  {told[:60]}", fill="red", font_size=28)
+        table.append(f"| {number} | {person.stem} | {garment.stem} | | | {told} |")
+        (target / "table.md").write_text("\n".join(table) + "\n")
+        ImageDraw.Draw(row).text((8, 8), str(number), fill="red", font_size=28)
         row.save(target / f"{number:03}.png")
         row.thumbnail((_WIDE, _TILE))
         rows.append(row)

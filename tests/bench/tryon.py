@@ -125,6 +125,9 @@ async def overhead(stack: Stack, seconds: float) -> None:
     """Measures with the instant engine and prints."""
     users = await visitors(stack, 8)
     await busy(users, 8, 2)  # warm
+    before = cpu_seconds(stack)
+    await asyncio.sleep(seconds)
+    idle = sum(now - before[name] for name, now in cpu_seconds(stack).items() if name in SERVICES) / seconds * 1000
     for clients in (1, 8, 16):
         before = cpu_seconds(stack)
         rate, times = await busy(users, clients, seconds)
@@ -133,6 +136,7 @@ async def overhead(stack: Stack, seconds: float) -> None:
         parts = ", ".join(f"{name} {milliseconds:.1f}" for name, milliseconds in used.items())
         say(f"instant engine, {clients:2} clients: {rate:5.1f} jobs/s, {told(times)}")
         say(f"    CPU a job: {ours:.1f} ms in our processes (at most 15 wanted); ms each: {parts}")
+        say(f"    of it, {idle / rate:.1f} ms are what they take while nobody asks: {idle:.0f} ms a second")
 
 
 def _load(model_dir: str, threads: int) -> None:

@@ -72,6 +72,11 @@ class Uploads(Gallery):
         """As `store_generated`."""
         return await self.store_generated(user_id, key, io_file(data), metadata)
 
+    async def read(self, user_id: str, image_id: str) -> tuple[StoredImage, bytes]:
+        """As `read_some`, one image."""
+        [found] = await self.read_some(user_id, [image_id], most=0)
+        return found
+
 
 def io_file(data: bytes) -> BinaryIO:
     """The bytes as a file that other processes can read."""

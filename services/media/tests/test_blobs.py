@@ -14,10 +14,11 @@ import pytest
 
 from sandbox.cloudinary.config import Config
 from services.kit.ids import new_id
-from services.media.blobs import Blobs, DiskBlobs, Listed
+from services.media.blobs import Blobs, DiskBlobs, Listed, Stores
 from services.media.cloudinary_blobs import CloudinaryBlobs
 from services.media.errors import BlobMissing, StorageUnavailable
 from services.media.s3_blobs import S3Blobs
+from services.media.tests.fakes import MemoryBlobs
 from services.media.tests.samples import decoded, plain
 
 PHOTO, OTHER = plain(), plain(colour="navy")
@@ -141,6 +142,36 @@ class TestEveryStore:
 async def listed(blobs: Blobs) -> list[Listed]:
     """What the store says that it has."""
     return [each async for page in blobs.list() for each in page]
+
+
+class TestRecent:
+    """What is asked for again at once."""
+
+    async def test_bytes_are_fetched_once_and_forgotten_when_they_are_deleted(self) -> None:
+        memory = MemoryBlobs()
+        stores = Stores({"memory": memory}, "memory")
+        address = await stores.put("user/a", io.BytesIO(PHOTO), len(PHOTO))
+        assert await stores.recent("memory", "user/a", address) == PHOTO
+        memory.stored.clear()
+        assert await stores.recent("memory", "user/a", address) == PHOTO
+        await stores.delete("memory", "user/a")
+        with pytest.raises(BlobMissing):
+            await stores.recent("memory", "user/a", address)
+
+    async def test_the_oldest_go_when_there_are_too_many_or_their_time_is_over(self) -> None:
+        memory, now = MemoryBlobs(), 1000.0
+        stores = Stores({"memory": memory}, "memory", clock=lambda: now)
+        large = bytes(12 * 1024 * 1024)
+        for name in "abc":
+            address = await stores.put(name, io.BytesIO(large), len(large))
+            assert await stores.recent("memory", name, address) == large
+        memory.stored.clear()
+        with pytest.raises(BlobMissing):
+            await stores.recent("memory", "a", "memory:a")
+        assert await stores.recent("memory", "c", "memory:c") == large
+        now += 61
+        with pytest.raises(BlobMissing):
+            await stores.recent("memory", "c", "memory:c")
 
 
 class TestDisk:

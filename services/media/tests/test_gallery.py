@@ -106,6 +106,16 @@ async def test_images_are_found_in_the_order_asked_for(gallery: Uploads, user: s
     assert await gallery.find(user, []) == []
 
 
+async def test_images_are_read_together_as_far_as_there_is_room(gallery: Uploads, user: str) -> None:
+    first, second = [await gallery.upload_bytes(user, kind, PHOTO) for kind in ("user", "outfit")]
+    ids, both = [second.id, first.id], first.size + second.size
+    assert [image for image, _ in await gallery.read_some(user, ids, both)] == [second, first]
+    assert [image for image, _ in await gallery.read_some(user, ids, both - 1)] == [second]
+    assert [image for image, _ in await gallery.read_some(user, ids, 1)] == [second]
+    with pytest.raises(ImageNotFound):
+        await gallery.read_some(user, [first.id, new_id()], both)
+
+
 async def test_a_deleted_image_is_gone_and_so_are_its_bytes(
     gallery: Uploads, blobs: MemoryBlobs, inside: Inspector, user: str
 ) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.kit.ids import new_id
-from services.media.errors import PictureRejected
+from services.media.errors import ImageNotFound, PictureRejected
 from services.media.tests.fakes import Inspector, MemoryBlobs, Uploads
 from services.media.tests.samples import plain
 
@@ -57,6 +57,36 @@ async def test_storing_at_the_same_time_stores_one_image_and_leaves_no_bytes(
     await inside.work(user, later=True)
     assert list(blobs.stored) == [images[0].location]
     assert await inside.states(user) == ["live"]
+
+
+@pytest.mark.parametrize("moment", ["before_put", "after_put"])
+async def test_a_result_whose_user_goes_meanwhile_leaves_nothing(
+    gallery: Uploads, blobs: MemoryBlobs, inside: Inspector, user: str, moment: str
+) -> None:
+    async def leave(_: str) -> None:
+        await gallery.delete_all(user)
+
+    setattr(blobs, moment, leave)
+    with pytest.raises(ImageNotFound):
+        await gallery.generated(user, new_id(), PHOTO, {})
+    await inside.work(user, later=True)
+    assert (blobs.stored, await inside.states(user), await inside.images(user)) == ({}, [], 0)
+
+
+async def test_a_result_with_bytes_that_the_user_got_meanwhile_shares_them(
+    gallery: Uploads, blobs: MemoryBlobs, inside: Inspector, user: str
+) -> None:
+    async def upload(_: str) -> None:
+        blobs.before_put = nothing
+        await gallery.generated(user, new_id(), PHOTO, {})
+
+    async def nothing(_: str) -> None:
+        """The second one is not stepped into."""
+
+    blobs.before_put = upload
+    await gallery.generated(user, new_id(), PHOTO, {})
+    await inside.work(user)
+    assert (await inside.images(user), await inside.states(user), len(blobs.stored)) == (2, ["live"], 1)
 
 
 async def test_a_key_belongs_to_its_user(gallery: Uploads, user: str, stranger: str) -> None:

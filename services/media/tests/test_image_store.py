@@ -1,6 +1,7 @@
 """What other services ask of the service, over a real channel."""
 
 import asyncio
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,19 @@ async def test_other_services_read_and_find_images_of_the_user_they_act_for(
     )
     assert [image.id for image in found.images] == [mine.id]
     read = await media.store.ReadImage(store.ReadImageRequest(id=mine.id), metadata=service)
-    assert (read.content_type, len(read.data)) == ("image/jpeg", mine.size)
-    refused = await refusal(media.store.ReadImage(store.ReadImageRequest(id=theirs.id), metadata=service))
-    assert refused == Refusal(StatusCode.NOT_FOUND, "IMAGE_NOT_FOUND", "Image not found")
+    assert (read.content_type, len(read.data), list(read.more_data)) == ("image/jpeg", mine.size, [])
+    for missing in ([theirs.id], [mine.id, theirs.id], [theirs.id, mine.id], [mine.id, "none"]):
+        request = store.ReadImageRequest(id=missing[0], more_ids=missing[1:])
+        refused = await refusal(media.store.ReadImage(request, metadata=service))
+        assert refused == Refusal(StatusCode.NOT_FOUND, "IMAGE_NOT_FOUND", "Image not found")
+
+
+async def test_images_are_read_together_in_the_order_asked_for(media: Media, user: str) -> None:
+    images = [await media.upload(user), await media.upload(user, OTHER)]
+    for first, second in (images, images[::-1]):
+        request = store.ReadImageRequest(id=first.id, more_ids=[second.id])
+        read = await media.store.ReadImage(request, metadata=media.as_service("tryon", user))
+        assert [sha256(data).hexdigest() for data in (read.data, *read.more_data)] == [first.sha256, second.sha256]
 
 
 async def test_a_result_is_stored_once_under_its_key_and_deleted_by_it(media: Media, user: str) -> None:

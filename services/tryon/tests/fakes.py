@@ -94,12 +94,12 @@ class FakeMedia(Media):
         }
         return {image_id: image for image_id, image in (made | uploaded).items() if image_id in ids}
 
-    async def read(self, user_id: str, image_id: str) -> bytes:
+    async def read(self, user_id: str, *image_ids: str) -> list[bytes]:
         async with self._road.step():
-            owner, _, data = self.sources.get(image_id, ("", "", b""))
-        if owner != user_id:
+            found = [self.sources.get(image_id, ("", "", b"")) for image_id in image_ids]
+        if any(owner != user_id for owner, _, _ in found):
             raise ImagesNotFound("One or both images not found")
-        return data
+        return [data for _, _, data in found]
 
     async def store(self, user_id: str, key: str, data: bytes, metadata: dict[str, Any]) -> StoredImage:
         if self.before_store:
@@ -194,6 +194,14 @@ class RoadJobs(Jobs):
     async def change_now(self, step: Step, job_id: str, where: ColumnElement[bool], **values: Any) -> JobRow | None:
         async with self._road.step():
             return await super().change_now(step, job_id, where, **values)
+
+    async def take(self, step: Step, job_id: str) -> JobRow | None:
+        async with self._road.step():
+            return await super().take(step, job_id)
+
+    async def advance(self, step: Step, job: JobRow, **values: Any) -> JobRow | None:
+        async with self._road.step():
+            return await super().advance(step, job, **values)
 
 
 class FakeEngine:

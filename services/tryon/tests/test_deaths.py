@@ -14,7 +14,7 @@ from services.tryon.jobs import JobRow
 from services.tryon.tests.fakes import Killed, raising, unavailable
 from services.tryon.tests.shop import Shop
 
-PLACES = {"succeeds": 16, "fails": 14}
+PLACES = {"succeeds": 14, "fails": 12}
 """How many places there are between the steps of a job that ends so."""
 DEATHS = {"killed": raising(Killed), "unanswered": raising(unavailable)}
 

@@ -69,7 +69,9 @@ class Others(ledger_pb2_grpc.LedgerServiceServicer, image_store_pb2_grpc.ImageSt
         return self._answer(request, context, image_store_pb2.BatchGetImagesResponse(images=images))
 
     async def ReadImage(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer(request, context, image_store_pb2.ReadImageResponse(data=b"bytes"))
+        first, *more = (f"bytes of {each}".encode() for each in (request.id, *request.more_ids))
+        # As when no more of them fit into one message.
+        return self._answer(request, context, image_store_pb2.ReadImageResponse(data=first, more_data=more[:1]))
 
     async def StoreGeneratedImage(self, request: Any, context: Any) -> Any:  # noqa: N802
         image = media_pb2.Image(id="new", type="generated", url="https://x", created_at=Timestamp())
@@ -181,11 +183,17 @@ async def test_images_are_found_read_stored_and_deleted_for_the_user(world: Worl
         "a": ("a", "user", "https://x"),
         "b": ("b", "user", "https://x"),
     }
-    assert await world.media.read("ann", "a") == b"bytes"
+    assert await world.media.read("ann", "a") == [b"bytes of a"]
     assert (await world.media.store("ann", "job", b"picture", {"engine": "local"})).id == "new"
     await world.media.delete("ann", "job")
     assert {user for user, _ in world.others.asked} == {"ann"}
     assert world.others.asked[2][1]["metadata"] == {"engine": "local"}
+
+
+async def test_images_that_do_not_fit_into_one_answer_come_in_several(world: World) -> None:
+    wanted = ["a", "b", "a", "c"]
+    assert await world.media.read("ann", *wanted) == [f"bytes of {each}".encode() for each in wanted]
+    assert len(world.others.asked) == 2
 
 
 async def test_an_image_that_is_not_there_is_told_apart_from_other_refusals(world: World) -> None:

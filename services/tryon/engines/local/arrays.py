@@ -4,11 +4,13 @@ Conventions everywhere in this package: pictures are BGR; a point is (x, y) in p
 pixel, a `Plane` holds one float per pixel (0..1 when it is a matte).
 """
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 Image: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 3)
 Colours: TypeAlias = npt.NDArray[np.float32]  # (height, width, 3)
@@ -84,15 +86,28 @@ def _kernel(radius: float) -> npt.NDArray[np.uint8]:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)
 
 
+def _box_around(mask: Mask, margin: float) -> tuple[slice, slice] | None:
+    """The part of a mask that is not empty, with a margin: all that there is to look at."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if len(rows) == 0:
+        return None
+    wide = int(np.ceil(margin))
+    return (
+        slice(max(0, int(rows[0]) - wide), int(rows[-1]) + wide + 1),
+        slice(max(0, int(columns[0]) - wide), int(columns[-1]) + wide + 1),
+    )
+
+
 def dilate(mask: Mask, radius: float) -> Mask:
     """Grow a mask by a disc."""
     if radius < 0.5:
         return mask
     if radius < _WIDE:
         return cv2.dilate(mask.astype(np.uint8), _kernel(radius)) > 0
-    if not mask.any():
-        return mask
-    return distance_inside(~mask) <= radius
+    grown = np.zeros_like(mask)
+    if (box := _box_around(mask, radius + 2)) is not None:
+        grown[box] = distance_inside(~mask[box]) <= radius
+    return grown
 
 
 def erode(mask: Mask, radius: float) -> Mask:
@@ -101,9 +116,10 @@ def erode(mask: Mask, radius: float) -> Mask:
         return mask
     if radius < _WIDE:
         return cv2.erode(mask.astype(np.uint8), _kernel(radius)) > 0
-    if mask.all():
-        return mask
-    return distance_inside(mask) > radius
+    shrunk = mask.copy()
+    if not mask.all() and (box := _box_around(mask, 2)) is not None:
+        shrunk[box] = distance_inside(mask[box]) > radius
+    return shrunk
 
 
 def opened(mask: Mask, radius: float) -> Mask:
@@ -137,6 +153,41 @@ def fill_holes(mask: Mask) -> Mask:
     numbers, _ = components(padded)
     filled: Mask = (numbers != numbers[0, 0])[1:-1, 1:-1]
     return filled
+
+
+def largest_channel(picture: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+    """The largest channel of each pixel; over so short an axis NumPy's own reductions are slow, here and below."""
+    result = picture[..., 0]
+    for channel in range(1, picture.shape[-1]):
+        result = np.maximum(result, picture[..., channel])
+    return result
+
+
+def difference(one: Image, other: Image) -> npt.NDArray[np.uint8]:
+    """How much two pictures differ in each pixel, in the channel that differs most."""
+    return largest_channel(cv2.absdiff(one, other).astype(np.uint8, copy=False))
+
+
+def dot(one: Colours, other: Colours) -> Plane:
+    """The product of each pixel's first three channels."""
+    result: Plane = one[..., 0] * other[..., 0]
+    result += one[..., 1] * other[..., 1]
+    result += one[..., 2] * other[..., 2]
+    return result
+
+
+def norm(picture: Colours) -> Plane:
+    """The length of each pixel's three channels."""
+    return np.sqrt(dot(picture, picture))
+
+
+def within(picture: Colours, colour: npt.ArrayLike, reach: tuple[float, float, float]) -> Mask:
+    """Where every channel is less than its reach away from a colour."""
+    centre = floats(colour)
+    result: Mask = np.abs(picture[..., 0] - centre[0]) < reach[0]
+    for channel in (1, 2):
+        result &= np.abs(picture[..., channel] - centre[channel]) < reach[channel]
+    return result
 
 
 def distance_inside(mask: Mask) -> Plane:

@@ -19,6 +19,7 @@ from services.tryon.engines.local.arrays import (
     mix,
     resize_plane,
     soften,
+    within,
 )
 from services.tryon.engines.local.bare import Form
 from services.tryon.engines.local.canvas import Canvas
@@ -184,7 +185,7 @@ def _tone(canvas: Canvas, seen: Mask) -> tuple[Colours, Vector]:
         usual[0] = np.percentile(pixels[near][:, 0], 56)  # legs hang in less shade than arms at the sides
         spread = pixels[near] - pixels[near].mean(axis=0)
         slope = np.clip((spread[:, :1] * spread[:, 1:]).sum(axis=0) / ((spread[:, 0] ** 2).sum() + 1), -0.25, 0.1)
-    near_by = seen & (np.abs(lab - usual) < [40, 12, 14]).all(axis=2)
+    near_by = seen & within(lab, usual, (40, 12, 14))
     small = (max(8, canvas.size[0] // 8), max(8, canvas.size[1] // 8))
     weight = resize_plane(near_by.astype(np.float32), small)
     total = resize_plane(lab * near_by[..., None].astype(np.float32), small)

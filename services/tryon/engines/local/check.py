@@ -12,10 +12,12 @@ from services.tryon.engines.local.arrays import (
     Plane,
     Vector,
     components,
+    difference,
     dilate,
     erode,
     floats,
     lab_of,
+    largest_channel,
     resize_plane,
     size_of,
 )
@@ -110,7 +112,7 @@ def _reparse_overlap(models: Models, pose: Pose, canvas: Canvas, composed: Compo
     shown = np.zeros(result.shape[:2], np.float32)
     left, top, right, bottom = canvas.box
     shown[top:bottom, left:right] = composed.shown
-    black = resize_plane((result.max(axis=2) < _BLACK).astype(np.float32), size_of(labels)) > 0.5
+    black = resize_plane((largest_channel(result) < _BLACK).astype(np.float32), size_of(labels)) > 0.5
     garment = resize_plane(shown, size_of(labels)) > 0.5
     if (garment & ~black).sum() < 0.15 * garment.sum():
         return 1.0
@@ -223,7 +225,7 @@ def _distortion(part: Part) -> tuple[Plane, Plane]:
 def _left_over(canvas: Canvas, repaired: Repaired, composed: Composed) -> float:
     """Share of the old garment that is still to be seen as it was; a background may be of its colour."""
     old = erode(canvas.mattes.top > 0.8, 2 * canvas.scale) & ~repaired.background
-    same = np.abs(composed.image.astype(np.int16) - canvas.image).max(axis=2) < 10
+    same = difference(composed.image, canvas.image) < 10
     return float((old & same & (composed.shown < 0.1)).sum() / max(1, old.sum()))
 
 
@@ -237,8 +239,8 @@ def pieces(composed: Composed) -> float:
 def changed_background(canvas: Canvas, composed: Composed) -> float:
     """Share of the canvas' untouched background that differs from the photo visibly."""
     touched = dilate((canvas.mattes.person > 0.1) | (composed.shown > 0.02), 0.08 * canvas.unit)
-    difference = np.abs(composed.image.astype(np.int16) - canvas.image).max(axis=2) > 24
-    return float((difference & ~touched).sum() / max(1, (~touched).sum()))
+    differs = difference(composed.image, canvas.image) > 24
+    return float((differs & ~touched).sum() / max(1, (~touched).sum()))
 
 
 def _buried(canvas: Canvas, drawn: DrawnGarment) -> float:

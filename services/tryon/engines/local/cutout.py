@@ -15,11 +15,14 @@ from services.tryon.engines.local.arrays import (
     closed,
     components,
     dilate,
+    dot,
     erode,
     fill_holes,
     floats,
     lab_of,
+    largest_channel,
     largest_component,
+    norm,
     opened,
     resize_image,
     resize_mask,
@@ -69,9 +72,9 @@ def _terms(rows: npt.NDArray[np.float32], columns: npt.NDArray[np.float32]) -> n
 def _background_distance(lab: Colours) -> Plane:
     """Distance of each pixel from the background, a quadratic surface: studio light falls off smoothly."""
     height, width = lab.shape[:2]
-    from_border = np.linalg.norm((lab - np.median(_border(lab), axis=0)) * _CHROMA_WEIGHT, axis=2)
+    from_border = norm(floats(lab - np.median(_border(lab), axis=0)) * _CHROMA_WEIGHT)
     soft = blur(lab, 1.0)
-    slope = sum(np.abs(cv2.Sobel(soft, cv2.CV_32F, dx, dy)).max(axis=2) for dx, dy in ((1, 0), (0, 1)))
+    slope = sum(largest_channel(np.abs(cv2.Sobel(soft, cv2.CV_32F, dx, dy))) for dx, dy in ((1, 0), (0, 1)))
     frame = np.ones((height, width), np.bool_)
     rim = int(0.06 * min(height, width))
     frame[rim:-rim, rim:-rim] = False
@@ -87,7 +90,7 @@ def _background_distance(lab: Colours) -> Plane:
         fit = np.linalg.lstsq(known * weights[:, None], values * weights[:, None], rcond=None)[0]
         weights = 1 / np.maximum(np.linalg.norm(known @ fit - values, axis=1), 1)
     surface = (terms @ fit.astype(np.float32)).reshape(lab.shape)
-    distance: Plane = np.linalg.norm((lab - surface) * _CHROMA_WEIGHT, axis=2).astype(np.float32)
+    distance: Plane = norm((lab - surface) * _CHROMA_WEIGHT)
     return distance
 
 
@@ -244,7 +247,7 @@ def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:
     if contrast < 40 and cloth[0] < background[0] + 4:
         return mask  # the folds of white on white look like shadows
     rim, outside = ~erode(mask, _WIDEST_SHADE * mask.shape[1]), ~mask
-    grey = np.abs(lab[..., 1:] - background[1:]).max(axis=2) < 4
+    grey = largest_channel(np.abs(lab[..., 1:] - background[1:])) < 4
     faint = mask & grey & (distance < 45) & (lab[..., 0] < background[0])
     if (faint & ~rim).sum() > 0.35 * (mask & ~rim).sum():
         return mask  # so is much of the cloth
@@ -257,7 +260,7 @@ def _without_shadow(mask: Mask, lab: Colours, distance: Plane) -> Mask:
     shade |= distance < min(8.0, 0.3 * contrast)
     colourful = float(np.median(np.hypot(*(lab[mask][:, 1:] - background[1:]).T))) > _COLOURFUL
     steepest = 2 * _STEEPEST_SHADE if colourful else _STEEPEST_SHADE  # little of its own cloth is as grey as a shadow
-    shade &= mask & (slope < steepest) & (np.abs(soft[..., 1:] - background[1:]).max(axis=2) < 4)
+    shade &= mask & (slope < steepest) & (largest_channel(np.abs(soft[..., 1:] - background[1:])) < 4)
     if contrast > 150:  # dark or of a strong colour: what is nearly as light as the background is none of it
         shade |= faint & ~erode(mask, 12)
     numbers, _ = components((shade & rim) | outside)
@@ -301,8 +304,8 @@ def _thin_edge(cloth: Image, mask: Mask, alpha: Plane) -> Plane:
     front = resize_plane(push_pull(small, resize_mask(inner, half).astype(np.float32)), size)
     back = resize_plane(push_pull(small, resize_mask(outer, half).astype(np.float32)), size)
     along = front - back
-    contrast = (along**2).sum(axis=2)
-    share = ((cloth.astype(np.float32) - back) * along).sum(axis=2) / np.maximum(contrast, 1)
+    contrast = dot(along, along)
+    share = floats(dot(cloth.astype(np.float32) - back, along) / np.maximum(contrast, 1))
     share = blur(np.clip(share, 0, 1), 1.2)
     trust = np.clip((np.sqrt(contrast) - 45) / 40, 0, 1) * ~inner
     result: Plane = alpha * (1 - trust) + np.minimum(alpha, np.clip((share - 0.35) / 0.4, 0, 1)) * trust

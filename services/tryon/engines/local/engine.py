@@ -1,5 +1,6 @@
 """The engine's face: a photo of a person and one of a garment in, a picture of the person wearing it out."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,9 @@ class LocalEngine:
 
     def __init__(self, model_dir: Path, threads: int = 2) -> None:
         """Remember where the models are; `prepare` loads them. `threads` bounds the cores one picture uses."""
+        self.garments_kept = 4
+        """How many garments are remembered as they were understood: shops show the same ones to many people."""
+        self._garments: dict[tuple[str, ...], Outfit] = {}
         self._model_dir = model_dir
         self._threads = threads
         self._models: Models | None = None
@@ -193,11 +197,20 @@ class LocalEngine:
         return pose
 
     def _usable_garment(self, outfit: Image, options: Options, pause: Callable[[], None]) -> Outfit:
-        wearer = wearer_in(self._loaded(), outfit, options.garment_photo_type)
-        if wearer is None:
+        picture = hashlib.sha256(outfit.tobytes()).hexdigest()
+        key = (picture, str(outfit.shape), options.garment_photo_type, options.category)
+        found = self._garments.pop(key, None)
+        if found is None:
+            wearer = wearer_in(self._loaded(), outfit, options.garment_photo_type)
+            if wearer is not None:  # no picture of a person is remembered
+                return read_outfit(self._loaded(), outfit, wearer, options.category, _CLOTH_SIDE, pause)
             for problem in flat_garment_problems(outfit):
                 raise problem
-        return read_outfit(self._loaded(), outfit, wearer, options.category, _CLOTH_SIDE, pause)
+            found = read_outfit(self._loaded(), outfit, None, options.category, _CLOTH_SIDE, pause)
+        self._garments[key] = found
+        while len(self._garments) > self.garments_kept:
+            del self._garments[next(iter(self._garments))]  # the one not used for longest
+        return found
 
     def _loaded(self) -> Models:
         self.prepare()

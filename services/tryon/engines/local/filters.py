@@ -4,20 +4,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.tryon.engines.local.arrays import Colours, Image, Mask, Plane, floats, resize_plane, size_of
+from services.tryon.engines.local.arrays import Colours, Image, Mask, Plane, dot, floats, resize_plane, size_of
 
 
 def _box(plane: npt.NDArray[np.float32], radius: int) -> npt.NDArray[np.float32]:
     side = 2 * radius + 1
     return cv2.boxFilter(plane, -1, (side, side), borderType=cv2.BORDER_REFLECT).astype(np.float32, copy=False)
-
-
-def _dot(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Plane:
-    """The product of the first three channels; summing over a short last axis is slow in NumPy."""
-    result: Plane = one[..., 0] * other[..., 0]
-    result += one[..., 1] * other[..., 1]
-    result += one[..., 2] * other[..., 2]
-    return result
 
 
 class GuidedFilter:
@@ -59,10 +51,10 @@ class GuidedFilter:
         r, g, b = covariance[..., 0], covariance[..., 1], covariance[..., 2]
         c0, c1, c2, c3, c4, c5 = self._inverse
         slope = np.stack([c0 * r + c1 * g + c2 * b, c1 * r + c3 * g + c4 * b, c2 * r + c4 * g + c5 * b], axis=-1)
-        offset = mean - _dot(slope, self._mean)
+        offset = mean - dot(slope, self._mean)
         model = _box(np.dstack([slope, offset]), self._radius)
         model = resize_plane(model, size_of(self._full))
-        result: Plane = np.clip(_dot(model, self._full) + model[..., 3], 0.0, 1.0)
+        result: Plane = np.clip(dot(model, self._full) + model[..., 3], 0.0, 1.0)
         return result
 
 

@@ -19,9 +19,11 @@ from services.tryon.engines.local.arrays import (
     fill_holes,
     lab_of,
     largest_component,
+    norm,
     opened,
     size_of,
     soften,
+    within,
 )
 from services.tryon.engines.local.body import Body, body_of
 from services.tryon.engines.local.cutout import Cloth, cloth_of
@@ -76,7 +78,7 @@ def flat_garment(image: Image, mask: Mask, landmarks: GarmentLandmarks, picture:
 def _without_gaps(image: Image, mask: Mask, landmarks: GarmentLandmarks) -> Mask:
     """Without the background that a long sleeve hanging beside the torso leaves between both, up to the armpit."""
     lab = lab_of(image)
-    distance = np.linalg.norm(lab - np.median(lab[~mask], axis=0), axis=2)
+    distance = norm(lab - np.median(lab[~mask], axis=0).astype(np.float32))
     usual = float(np.median(distance[mask]))
     if usual < 40:
         return mask
@@ -139,13 +141,14 @@ def _without_patches(mask: Mask, image: Image) -> Mask:
     """A mask without the smooth patches of the background's colour that arm and side enclose."""
     lab = lab_of(image)
     background = np.median(np.concatenate([lab[0], lab[: len(lab) // 2, 0], lab[: len(lab) // 2, -1]]), axis=0)
-    distance = np.abs(lab - background)
-    if mask.any() and np.percentile(distance[mask].max(axis=1), 20) > 80:  # nothing of the garment is like it
-        gaps = mask & (distance < [60, 14, 14]).all(axis=2)
+    if (
+        mask.any() and np.percentile(np.abs(lab[mask] - background).max(axis=1), 20) > 80
+    ):  # nothing of the garment is like it
+        gaps = mask & within(lab, background, (60, 14, 14))
     else:
         lightness = np.ascontiguousarray(lab[..., 0])
         smooth = blur(np.abs(lightness - blur(lightness, 1.5)), 1.5) < 3
-        gaps = opened(mask & (distance < [16, 6, 6]).all(axis=2) & smooth, 3.5)
+        gaps = opened(mask & within(lab, background, (16, 6, 6)) & smooth, 3.5)
     patches, stats = components(gaps)
     outside = dilate(~fill_holes(mask), 4)
     beside = {int(number) for number in np.unique(patches[outside])}

@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from services.tryon.engines.local.arrays import Image, Mask, blur, dilate, erode, lab_of, resize_plane, size_of
+from services.tryon.engines.local.arrays import (
+    Image,
+    Mask,
+    blur,
+    difference,
+    dilate,
+    erode,
+    lab_of,
+    resize_plane,
+    size_of,
+)
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.check import (
     Limits,
@@ -77,7 +87,7 @@ def _holes(canvas: Canvas, fitting: LowerFitting, cover: Mask) -> float:
 def left_over(canvas: Canvas, composed: Composed, old: Mask) -> float:
     """Share of the old garment that is still to be seen as it was."""
     old = erode(old, 2 * canvas.scale)
-    same = np.abs(composed.image.astype(np.int16) - canvas.image).max(axis=2) < 10
+    same = difference(composed.image, canvas.image) < 10
     return float((old & same & (composed.shown < 0.1)).sum() / max(1, old.sum()))
 
 

@@ -20,6 +20,7 @@ from services.tryon.engines.local.arrays import (
     erode,
     fill_holes,
     lab_of,
+    largest_channel,
     largest_component,
     opened,
     resize_mask,
@@ -96,7 +97,7 @@ def without_gap(image: Image, mask: Mask) -> Mask:
     """Open what shows the background between two legs, closed below by their shadow or by touching hems."""
     lab = lab_of(image)
     background = np.median(np.concatenate([lab[:6].reshape(-1, 3), lab[-6:].reshape(-1, 3)]), axis=0)
-    pale = np.abs(lab - background).max(axis=2) < 11
+    pale = largest_channel(np.abs(lab - background)) < 11
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     height, width = len(rows), len(columns)
     numbers, stats = components(opened(pale & mask, 1))
@@ -194,10 +195,10 @@ def worn_lower(person: Person, lower: LowerBody, picture: Image, long_side: int)
     outline = [np.array([lower.side(index, row), row]) for index, row in _both_sides(rows)]
     hidden = polygon(lower.skeleton.size, outline) & ~seen & dilate(seen, 0.25 * lower.skeleton.unit)
     hidden &= (person.regions.hands | person.regions.forearms | lower.held) & person.inside
-    mask = seen | hidden
+    mask = soften(seen | hidden, 0.025 * lower.skeleton.unit) > 0.5
     holes, boxes = components(fill_holes(mask) & ~mask)
     small = np.flatnonzero(boxes[:, cv2.CC_STAT_AREA] < 0.02 * lower.skeleton.unit**2)
-    mask = soften(mask | np.isin(holes, small[small > 0]), 0.025 * lower.skeleton.unit) > 0.5
+    mask |= np.isin(holes, small[small > 0])
     crotch = worn_crotch(mask, person.inside, lower)
     waist = waist_corners(mask)
     cloth = _without(cloth_of(picture, erode(mask, 1), long_side, plain=False), ~seen, lower.middle(lower.crotch))

@@ -18,6 +18,7 @@ from services.tryon.engines.local.arrays import (
     mix,
     opened,
     soften,
+    within,
 )
 from services.tryon.engines.local.bare_legs import bare_leg, paint_legs, shown_zone
 from services.tryon.engines.local.canvas import Canvas
@@ -58,7 +59,7 @@ def arms_in_front(canvas: Canvas) -> Mask:
     sure = skin & bones
     if sure.sum() > 50:  # a pattern beside it may have been taken for skin
         lab = blur(canvas.lab, 0.6 * canvas.scale)
-        skin &= (np.abs(lab - np.median(lab[sure], axis=0).astype(np.float32)) < [80, 13, 17]).all(axis=2)
+        skin &= within(lab, np.median(lab[sure], axis=0), (80, 13, 17))
     skin = _skin_alone(canvas, dilate(opened(skin, 0.018 * canvas.unit), 1))
     numbers, boxes = components(skin)
     touching = np.setdiff1d(numbers[bones], [0])

@@ -7,7 +7,16 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from services.tryon.engines.local.arrays import Image, Mask, dilate, erode, fill_holes, lab_of, resize_image
+from services.tryon.engines.local.arrays import (
+    Image,
+    Mask,
+    dilate,
+    erode,
+    fill_holes,
+    lab_of,
+    largest_channel,
+    resize_image,
+)
 from services.tryon.engines.local.body import body_of
 from services.tryon.engines.local.cutout import Cutout, cloth_of, cut_out
 from services.tryon.engines.local.fronts import front_neckline, open_front
@@ -171,7 +180,7 @@ def _seam(person: Person, lower: LowerBody) -> float:
     lab, top, old = lab_of(person.image), person.is_label(Label.TOP), lower.old
     step = max(3, round(0.035 * lower.skeleton.unit))
     both = top | old
-    change = np.abs(np.roll(lab, step, axis=0) - np.roll(lab, -step, axis=0)).max(axis=2)
+    change = largest_channel(np.abs(np.roll(lab, step, axis=0) - np.roll(lab, -step, axis=0)))
     inside = erode(both, 2 * step) & ~(person.regions.arms | person.regions.hands)
     border = inside & np.roll(top, 2, axis=0) & np.roll(old, -2, axis=0)
     elsewhere = inside & ~dilate(border, 2 * step)

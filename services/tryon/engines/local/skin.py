@@ -14,6 +14,7 @@ from services.tryon.engines.local.arrays import (
     erode,
     floats,
     resize_plane,
+    within,
 )
 from services.tryon.engines.local.bare import Form
 from services.tryon.engines.local.canvas import Canvas
@@ -25,7 +26,7 @@ from services.tryon.engines.local.shapes import polygon, run_at
 def skin_shown(canvas: Canvas, old: Mask) -> Mask:
     """The skin that can be seen, without what cloth lies close to and shades; `old` is where the old garment is."""
     mattes = canvas.mattes
-    like_face = (np.abs(canvas.lab - canvas.skin.colour.astype(np.float32)) < [70, 9, 10]).all(axis=2)
+    like_face = within(canvas.lab, canvas.skin.colour, (70, 9, 10))
     clear = ~dilate(old, 0.012 * canvas.unit)
     seen = erode((mattes.skin > 0.85) & ~mattes.face & (mattes.person > 0.9), 2) & clear & like_face
     seen &= _where_skin_shows(canvas)
@@ -39,7 +40,7 @@ def skin_field(canvas: Canvas, seen: Mask, zone: Mask) -> Colours:
     """The skin's colour in Lab everywhere: the skin next to the zone that gets filled, carried on smoothly."""
     lab = canvas.lab
     usual = np.median(lab[seen], axis=0) if seen.any() else np.array([170, 140, 145], np.float32)
-    alike = seen & (np.abs(lab - usual) < [55, 14, 16]).all(axis=2)
+    alike = seen & within(lab, usual, (55, 14, 16))
     near = alike & dilate(zone, 0.16 * canvas.unit)
     weight = near.astype(np.float32) + 0.02 * alike
     small = (max(8, canvas.size[0] // 4), max(8, canvas.size[1] // 4))

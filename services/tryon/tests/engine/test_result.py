@@ -18,7 +18,7 @@ from services.tryon.engines.local.engine import (
     Picture,
     ResultNotGoodEnough,
 )
-from services.tryon.engines.local.pictures import OutputFormat, write_picture
+from services.tryon.engines.local.pictures import OutputFormat, read_picture, write_picture
 from services.tryon.tests.engine.conftest import SHIRT_COLOUR, Dressed, Image, decoded, encoded, resized
 
 T = TypeVar("T")
@@ -66,6 +66,19 @@ def test_progress_names_steps_and_never_goes_back(dressed: Dressed) -> None:
 def test_the_same_seed_gives_the_same_picture(engine: LocalEngine, person: bytes, dressed: Dressed) -> None:
     again = engine.generate(person, tshirt(SHIRT_COLOUR), Options(output_format="png"))
     assert again.data == dressed.picture.data
+
+
+def test_a_garment_is_understood_once_for_many_people(model_dir: Path, person: bytes, dressed: Dressed) -> None:
+    engine = LocalEngine(model_dir)
+    photo, garments = read_picture(person, "person"), [read_picture(tshirt(SHIRT_COLOUR), "garment") for _ in range(2)]
+    first, again = (engine.understand(photo, garment, Options()).worn for garment in garments)
+    assert again is first
+    assert engine.understand(photo, garments[0], Options(category="tops")).worn is not first
+    picture = engine.generate(person, tshirt(SHIRT_COLOUR), Options(output_format="png"))
+    assert picture.data == dressed.picture.data
+    engine.garments_kept = 0
+    assert engine.understand(photo, garments[0], Options()).worn is first  # it goes when the next is read
+    assert engine.understand(photo, garments[0], Options()).worn is not first
 
 
 def test_another_seed_changes_only_the_grain(engine: LocalEngine, person: bytes, dressed: Dressed) -> None:

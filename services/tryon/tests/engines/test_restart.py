@@ -29,8 +29,8 @@ class FakeMedia(Media):
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}
 
-    async def read(self, user_id: str, image_id: str) -> bytes:
-        return PERSON if image_id == "person" else GARMENT
+    async def read(self, user_id: str, *image_ids: str) -> list[bytes]:
+        return [PERSON if image_id == "person" else GARMENT for image_id in image_ids]
 
     async def store(self, user_id: str, key: str, data: bytes, metadata: dict[str, Any]) -> StoredImage:
         self.stored[key] = data
