@@ -57,7 +57,7 @@ class FalSettings(KeyedSettings):
     moderation: str = Field(default="permissive", pattern="^(conservative|permissive|none)$")
     platform_base: str = "https://api.fal.ai"
     admin_key: SecretStr = SecretStr("")
-    """A key with the scope to delete results; empty: they expire after an hour."""
+    """A key with the scope to delete runs; empty: fal is told to keep none, only its CDN has results for an hour."""
 
 
 class ReplicateSettings(KeyedSettings):
