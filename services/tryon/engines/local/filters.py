@@ -85,6 +85,21 @@ def filled_in(colours: npt.NDArray[np.float32 | np.uint8], known: npt.NDArray[np
     return resize_plane(push_pull(floats(mean), floats(small)), (width, height))
 
 
+def continued(colours: Image, known: Mask, where: Mask) -> Image:
+    """The colours with those of `where` taken from the nearest known pixel: bands along an outline stay bands."""
+    if not known.any():
+        return colours
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    places = np.zeros(int(nearest.max()) + 1, np.intp)
+    places[nearest[known]] = np.flatnonzero(known)
+    wanted = where & ~known
+    result = colours.copy()
+    result[wanted] = colours.reshape(-1, 3)[places[nearest[wanted]]]
+    return result
+
+
 def push_pull(colours: Colours, known: Plane) -> Colours:
     """Fill what is not known with smooth surroundings; known pixels keep their colour.
 
