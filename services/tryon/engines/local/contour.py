@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from services.tryon.engines.local.arrays import (
+    Image,
     Mask,
     Plane,
     Points,
@@ -21,6 +22,7 @@ from services.tryon.engines.local.arrays import (
 )
 
 _FINE = 4  # subpixels of a drawn outline, a side
+_INSIDE, _OUTSIDE = 9, 7  # steps across an outline
 _CORNER = np.radians(48)
 _SHIFT = 4  # bits of a pixel's fraction in OpenCV's drawing
 
@@ -36,6 +38,42 @@ def even_matte(mask: Mask, sigma: float, noise: float) -> Plane:
     thin = floats(dilate(_strips(mask, 0.7 * sigma) | _strips(~mask, 0.7 * sigma), 2))
     traced = [outline[:, 0].astype(np.float64) for outline in outlines if len(outline) > 8]
     return _filled([even_line(line, sigma, noise, thin) for line in traced], size_of(mask))
+
+
+def settled_matte(mask: Mask, image: Image, scale: float) -> Plane:
+    """The matte of a garment before a plain background, its outline where the picture's colours change.
+
+    Along each normal of the traced outline the colours go from the background's to the cloth's; where they are half
+    way is the edge, which is as even as the cloth's own. `scale` is the length in pixels of one pixel of the frame in
+    which the mask was found: so rough is it.
+    """
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    traced = [outline[:, 0].astype(np.float64) for outline in outlines if len(outline) > 8]
+    return _filled([_settled(line, mask, image, scale) for line in traced], size_of(mask))
+
+
+def _settled(traced: Points, mask: Mask, image: Image, scale: float) -> Points:
+    line = _by_length(traced)
+    rough = gaussian_filter1d(line, min(1.5 * scale, len(line) / 24), axis=0, mode="wrap")
+    normal = _outward(rough)
+    steps = np.arange(-_INSIDE, _OUTSIDE + 1) * (0.6 * scale)
+    places = rough[:, None] + normal[:, None] * steps[None, :, None]
+    across, down = floats(places[..., 0]), floats(places[..., 1])
+    colours = cv2.remap(image, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    cloth, behind = colours[:, :4].mean(axis=1), colours[:, -4:].mean(axis=1)
+    along = cloth - behind
+    contrast = (along**2).sum(axis=1)
+    share = ((colours - behind[:, None]) * along[:, None]).sum(axis=2) / np.maximum(contrast, 1)[:, None]
+    # From outside inwards, the first that is more cloth than background.
+    first = (share[:, ::-1] > 0.55).argmax(axis=1)
+    move = steps[::-1][first]
+    inside = sample(floats(mask), across[:, :4], down[:, :4]).min(axis=1) > 0.5
+    trust = np.clip((np.sqrt(contrast) - 30) / 40, 0, 1) * inside + 1e-3
+    near = 2.0 * scale
+    even = gaussian_filter1d(move * trust, near, mode="wrap") / gaussian_filter1d(trust, near, mode="wrap")
+    sure = gaussian_filter1d(trust, near, mode="wrap")
+    result: Points = rough + normal * (even * np.clip(2 * sure, 0, 1))[:, None]
+    return result
 
 
 def _strips(mask: Mask, radius: float) -> Mask:

@@ -275,10 +275,7 @@ def _evened(canvas: Canvas, layers: list[Layer]) -> list[Layer]:
     even = []
     for layer, alpha in zip(layers, alphas, strict=True):
         alpha = np.minimum(alpha, cover)
-        solid = layer.alpha > 0.9
-        inner = erode(solid, 1)
-        inner |= solid & ~dilate(inner, 2)  # thin straps have nothing further in
-        colours = continued(layer.colours, inner, alpha > 0)
+        colours = continued(layer.colours, layer.alpha > 0.9, 1, alpha > 0)
         whole = np.maximum(alpha, even_matte(layer.whole > 0.5, sigma, noise))
         even.append(replace(layer, colours=colours, alpha=alpha, whole=whole))
     return even

@@ -4,7 +4,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.tryon.engines.local.arrays import Colours, Image, Mask, Plane, dot, floats, resize_plane, size_of
+from services.tryon.engines.local.arrays import (
+    Colours,
+    Image,
+    Mask,
+    Plane,
+    dilate,
+    dot,
+    erode,
+    floats,
+    resize_plane,
+    size_of,
+)
 
 
 def _box(plane: npt.NDArray[np.float32], radius: int) -> npt.NDArray[np.float32]:
@@ -85,8 +96,13 @@ def filled_in(colours: npt.NDArray[np.float32 | np.uint8], known: npt.NDArray[np
     return resize_plane(push_pull(floats(mean), floats(small)), (width, height))
 
 
-def continued(colours: Image, known: Mask, where: Mask) -> Image:
-    """The colours with those of `where` taken from the nearest known pixel: bands along an outline stay bands."""
+def continued(colours: Image, solid: Mask, depth: float, where: Mask) -> Image:
+    """The colours with those of `where` taken from the nearest pixel that is solid and `depth` pixels inside.
+
+    So bands along an outline stay bands. Straps too thin for it keep their own.
+    """
+    known = erode(solid, depth)
+    known |= solid & ~dilate(known, depth + 1)
     if not known.any():
         return colours
     _, nearest = cv2.distanceTransformWithLabels(

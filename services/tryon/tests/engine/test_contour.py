@@ -9,7 +9,7 @@ import pytest
 
 from services.tryon.engines.local.arrays import Mask, Plane, blur, floats
 from services.tryon.engines.local.canvas import open_canvas
-from services.tryon.engines.local.contour import even_matte
+from services.tryon.engines.local.contour import even_matte, settled_matte
 from services.tryon.engines.local.cutout import Cloth
 from services.tryon.engines.local.drawing import draw_garment
 from services.tryon.engines.local.engine import Scene
@@ -114,8 +114,8 @@ def test_straps_and_the_gap_between_them_stay() -> None:
 def test_bands_along_an_outline_go_on_as_bands() -> None:
     colours = np.zeros((60, 60, 3), np.uint8)
     colours[:, :30], colours[:, 30:38] = (250, 250, 250), (200, 90, 10)
-    known = np.broadcast_to(np.arange(60) < 36, (60, 60))
-    result = continued(colours, known, np.broadcast_to(np.arange(60) < 42, (60, 60)))
+    solid = np.broadcast_to(np.arange(60) < 38, (60, 60))
+    result = continued(colours, solid, 2, np.broadcast_to(np.arange(60) < 42, (60, 60)))
     assert (result[:, 30:42] == (200, 90, 10)).all()
     assert (result[:, 42:] == 0).all()
 
@@ -130,3 +130,15 @@ def test_what_is_worn_has_an_even_outline_though_its_picture_was_noisy(
     worn = draw_garment(canvas, noisy, fitting).cover > 0.5
     assert _wiggle(worn) < 1.25 * _wiggle(clean)
     assert (worn & clean).sum() / (worn | clean).sum() > 0.985
+
+
+def test_the_edge_is_where_the_cloth_ends_and_not_its_shadow_or_halo() -> None:
+    true = _filled(_SHIRT)
+    fine = blur(floats(true), 0.8)[..., None]
+    shade = np.where(_signed(true)[..., None] > -5, 232.0, 246.0)  # what retouching left around it
+    picture = np.clip(fine * (150, 60, 30) + (1 - fine) * shade, 0, 255).astype(np.uint8)
+    generous = _signed(_nibbled(true, 1.5)) > -3
+    settled = settled_matte(generous, picture, 1.6)
+    assert _furthest(floats(generous), true, 0.5) > 2
+    assert _furthest(settled, true, 0.9) < 1.5
+    assert _wiggle(settled > 0.5) < 0.7 * _wiggle(generous)
