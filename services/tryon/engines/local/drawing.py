@@ -276,7 +276,7 @@ def _evened(canvas: Canvas, layers: list[Layer]) -> list[Layer]:
     for layer, alpha in zip(layers, alphas, strict=True):
         alpha = np.minimum(alpha, cover)
         colours = continued(layer.colours, layer.alpha > 0.9, 1, alpha > 0)
-        whole = np.maximum(alpha, even_matte(layer.whole > 0.5, sigma, noise))
+        whole = np.maximum(alpha, even_matte(layer.whole > 0.5, sigma, noise)) if layer.sign else alpha
         even.append(replace(layer, colours=colours, alpha=alpha, whole=whole))
     return even
 
