@@ -161,7 +161,7 @@ def _armhole_clip(canvas: Canvas, plan: SidePlan, index: int) -> Plane:
     top = [plan.shoulder + up + far, plan.shoulder + up, *armhole(plan, _UNDER)]
     if plan.sleeve_share < _SHORT:
         end = arm.section(plan.sleeve_share * arm.reach)
-        cuff = _cuff(end, _ROOM * end.depth, 2.2 * end.radius, 0.025 * measure)
+        cuff = _cuff(end, _ROOM * end.depth, 2.2 * end.radius, 0.06 * measure)
         return soften(polygon(canvas.size, [canvas.place(corner) for corner in (*top, *cuff)]), 1.0 * canvas.scale)
     armpit = float((plan.armpit - arm.line[0]) @ unit(arm.line[1] - arm.line[0]))
     marks = np.arange(np.clip(armpit + 0.1 * measure, 0.3 * measure, arm.upper), arm.reach, 0.05 * measure)

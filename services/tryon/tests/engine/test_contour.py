@@ -7,15 +7,19 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from sandbox.drawings import tshirt
+from sandbox.mannequin import person as mannequin
 from services.tryon.engines.local.arrays import Mask, Plane, blur, floats
 from services.tryon.engines.local.canvas import open_canvas
 from services.tryon.engines.local.contour import even_matte, settled_matte
 from services.tryon.engines.local.cutout import Cloth
 from services.tryon.engines.local.drawing import draw_garment
-from services.tryon.engines.local.engine import Scene
+from services.tryon.engines.local.engine import LocalEngine, Options, Scene
 from services.tryon.engines.local.filters import continued
 from services.tryon.engines.local.garment import Garment
-from services.tryon.engines.local.warp import Fitting
+from services.tryon.engines.local.pictures import read_picture
+from services.tryon.engines.local.warp import Fitting, fit
+from services.tryon.tests.engine.conftest import decoded, encoded
 
 _SIGMA, _NOISE = 12.0, 4.0
 _SHIRT = [(150, 60), (210, 90), (270, 60), (330, 90), (390, 210), (330, 240), (300, 190), (304, 470), (116, 470),
@@ -142,3 +146,26 @@ def test_the_edge_is_where_the_cloth_ends_and_not_its_shadow_or_halo() -> None:
     assert _furthest(floats(generous), true, 0.5) > 2
     assert _furthest(settled, true, 0.9) < 1.5
     assert _wiggle(settled > 0.5) < 0.7 * _wiggle(generous)
+
+
+def test_the_band_of_a_cuff_is_as_wide_all_along(engine: LocalEngine) -> None:
+    pale, blue = (230, 228, 232), (20, 60, 180)
+    picture = decoded(tshirt(pale, second=pale)).copy()
+    shirt = np.abs(picture.astype(np.int16) - picture[2, 2]).max(axis=2) > 8
+    for sign in (-1, 1):
+        band = np.zeros(shirt.shape, np.uint8)
+        outer, inner = np.array([384 + sign * 340, 420]), np.array([384 + sign * 262, 470])
+        cv2.line(band, (2 * outer - inner).tolist(), inner.tolist(), 1, 44)
+        picture[(band > 0) & shirt] = blue
+    photo = read_picture(encoded(mannequin(top=(120, 120, 120))), "person")
+    garment = read_picture(encoded(picture), "garment")
+    scene = engine.understand(photo, garment, Options(category="tops"))
+    assert isinstance(scene.worn, Garment)
+    fitting = fit(scene.worn, scene.body)
+    canvas = open_canvas(scene.photo, scene.person, scene.body, fitting)
+    for sleeve in draw_garment(canvas, scene.worn, fitting).sleeves:
+        seen = (sleeve.alpha > 0.5) & (sleeve.colours[..., 0].astype(np.int16) - sleeve.colours[..., 2] > 80)
+        widths = seen.sum(axis=0)
+        narrow, wide = np.percentile(widths[widths > 0], [10, 90])
+        assert wide > 8
+        assert narrow > 0.58 * wide
