@@ -136,13 +136,18 @@ def _armpit_gaps(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
         index = 0 if sleeve.sign < 0 else 1
         plan = fitting.plans[index]
         gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, 0.9 * plan.sleeve_share, 1.05)
-    return gap & (drawn.cover < 0.95) & closed(drawn.cover > 0.5, 0.12 * canvas.unit)
+    return gap & (drawn.cover < 0.95) & _within(drawn.cover > 0.5, 0.12 * canvas.unit)
 
 
 def _cracks(canvas: Canvas, drawn: DrawnGarment) -> Mask:
     """Slits along the seams of the sleeves, where neither part covers all of a pixel."""
     near = dilate(drawn.torso.alpha > 0.5, 0.03 * canvas.unit) & dilate(drawn.sleeve_cover > 0.5, 0.03 * canvas.unit)
-    return closed(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
+    return _within(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
+
+
+def _within(cover: Mask, radius: float) -> Mask:
+    """What gaps narrower than the disc belong to; the pixels along the outline, half covered, are no gaps."""
+    return erode(closed(cover, radius), 2)
 
 
 def _cloth_below(drawn: DrawnGarment) -> Colours:
@@ -173,8 +178,10 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     contact = _shadow_beside(np.clip(front + 0.8 * head, 0, 1), 5 * canvas.scale, int(2 * canvas.scale))
     slits = _slits(canvas, where, cover)
     below = _cloth_below(drawn)
-    for opening, shade in ((gap, 0.8), (_cracks(canvas, drawn), 0.92), (slits, 0.86)):
-        colours = mix(colours, below * np.float32(shade), floats(soften(dilate(opening, 1), 0.7) * (1 - head)))
+    even = smoothed(gap | (cover > 0.5), 2 * canvas.scale)  # where an armpit's gap is closed it ends in a line
+    cracks, slits_filled = (soften(dilate(opening, 1), 0.7) for opening in (_cracks(canvas, drawn), slits))
+    for opening, shade in ((even * soften(dilate(gap, 3), 1.0), 0.8), (cracks, 0.92), (slits_filled, 0.86)):
+        colours = mix(colours, below * np.float32(shade), floats(opening * (1 - head)))
     torso = light.torso * (1 - 0.38 * contact) * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
     torso = torso * (1 - 0.25 * hem_rim(drawn.torso, canvas))
     colours = mix(colours, finish(drawn.torso, torso, grain), floats(drawn.torso.alpha * (1 - head)))

@@ -271,7 +271,7 @@ def _evened(canvas: Canvas, layers: list[Layer]) -> list[Layer]:
     alphas = [even_matte(layer.alpha > 0.5, sigma, noise) for layer in layers]
     cover = even_matte(np.maximum.reduce(alphas) > 0.5, sigma, noise)
     notches = np.maximum(cover - np.maximum.reduce(alphas), 0)
-    alphas[0] = np.maximum(alphas[0], notches)
+    alphas[0] = np.maximum(alphas[0], notches * dilate(notches > 0.5, 2))
     even = []
     for layer, alpha in zip(layers, alphas, strict=True):
         alpha = np.minimum(alpha, cover)
