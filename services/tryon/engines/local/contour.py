@@ -67,7 +67,7 @@ def _settled(traced: Points, mask: Mask, image: Image, scale: float) -> Points:
     share = ((colours - behind[:, None]) * along[:, None]).sum(axis=2) / np.maximum(contrast, 1)[:, None]
     # From outside inwards, the first that is more cloth than background.
     first = (share[:, ::-1] > 0.55).argmax(axis=1)
-    move = steps[::-1][first]
+    move = np.minimum(steps[::-1][first], 0.8 * scale)  # masks are generous rather than tight
     inside = sample(floats(mask), across[:, :4], down[:, :4]).min(axis=1) > 0.5
     trust = np.clip((np.sqrt(contrast) - 30) / 40, 0, 1) * inside + 1e-3
     near = 2.0 * scale
