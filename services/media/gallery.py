@@ -270,7 +270,8 @@ def _image_row(user_id: str, blob_id: str, kind: str, metadata: dict[str, Any], 
 
 def _stored(blob: dict[str, Any], image: dict[str, Any]) -> StoredImage:
     """What `_STORED` would find of an image that has just been added."""
-    return cast(StoredImage, _Added(**{name: (blob | image)[name] for name in _Added._fields}))
+    values = blob | image
+    return cast(StoredImage, _Added(*(values[column.key] for column in _COLUMNS)))
 
 
 def _write_token(image_id: str) -> str:
