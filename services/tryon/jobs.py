@@ -158,18 +158,18 @@ class Jobs:
 
         A change by which the job comes to the line, or leaves it, moves its user's next one up.
         """
-        statement = _advancing(tuple(values))
+        moves = values.get("state") in line.MOVES
+        statement = _advancing(tuple(values), moves)
+        # Only a job that comes to the line is sure to be sent on; one that leaves it seldom has another behind it.
+        sending = tasks.sending(line.WORK_TASK) if values.get("state") == "held" else contextlib.nullcontext()
         values = {f"new_{name}": value for name, value in values.items()}
         values |= {"job_id": job.id, "own_attempt": job.attempt, "own_state": job.state}
-        row: JobRow | None
-        if values.get("new_state") not in line.MOVES:
-            async with step:
-                row = await self._database.first(statement, **values)
+        async with step:
+            with sending as headers:
+                if moves:
+                    values |= {"most": self._running_per_user, "headers": headers}
+                row: JobRow | None = await self._database.first(statement, **values)
                 return row
-        async with step, self._database.direct() as connection:
-            if row := await connection.first(statement, **values):
-                await line.move_up(connection, row.user_id, self._running_per_user)
-            return row
 
     async def forget(self, job: JobRow) -> None:
         """Deletes a job that was never begun, so that its idempotency key can be used again."""
@@ -295,11 +295,15 @@ class Waiter:
 
 
 @lru_cache
-def _advancing(names: tuple[str, ...]) -> Statement:
-    """The change of these columns of a job that is as its row said."""
+def _advancing(names: tuple[str, ...], moves: bool) -> Statement:
+    """The change of these columns of a job that is as its row said; with `moves`, its user's next one comes up."""
     owned = and_(col(Job.attempt) == bindparam("own_attempt"), col(Job.state) == bindparam("own_state"))
     columns = SQLModel.metadata.tables["jobs"].columns
-    return Statement(_changing(owned, **{name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}))
+    change = _changing(owned, **{name: bindparam(f"new_{name}", type_=columns[name].type) for name in names})
+    if not moves:
+        return Statement(change)
+    changed = change.cte("changed")
+    return Statement(select(changed, line.come_up(changed.c.user_id)))
 
 
 def new_job(user_id: str, job_id: str, key: str, person: str, outfit: str, options: dict[str, Any]) -> dict[str, Any]:
