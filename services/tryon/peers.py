@@ -1,5 +1,6 @@
 """Media and billing, in this service's words."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,17 @@ class StoredImage:
     type: str
     url: str
     created_at: datetime
+
+
+def write_image(image: StoredImage) -> str:
+    """The image as a short text."""
+    return json.dumps([image.id, image.type, image.url, image.created_at.isoformat()])
+
+
+def read_image(text: str) -> StoredImage:
+    """What `write_image` wrote."""
+    image_id, kind, url, created_at = json.loads(text)
+    return StoredImage(image_id, kind, url, datetime.fromisoformat(created_at))
 
 
 class Media:
