@@ -36,8 +36,8 @@ COST = 1
 """Credits a try-on costs."""
 MAX_KEY_CHARACTERS = 255
 
-_FIND, _HOLD, _HELD, _GIVE_UP, _CANCEL, _GIVE_BACK, _SHOW = (
-    Step(f"generation.{name}") for name in ("find", "hold", "held", "give_up", "cancel", "give_back", "show")
+_HOLD, _HELD, _GIVE_UP, _CANCEL, _GIVE_BACK, _SHOW = (
+    Step(f"generation.{name}") for name in ("hold", "held", "give_up", "cancel", "give_back", "show")
 )
 
 
@@ -167,14 +167,10 @@ class Generation:
             raise InputRefused(problem.reason, problem.message, FIELDS[problem.which], problem.box)
 
     async def _check_types(self, user_id: str, request: Request) -> None:
-        ids = (request.person_image_id, request.outfit_image_id)
-        async with _FIND:
-            found = await self._media.find(user_id, ids)
-        if any(image_id not in found for image_id in ids):
-            raise ImagesNotFound("One or both images not found")
-        if found[request.person_image_id].type != "user":
+        person, outfit = await self._checks.types(user_id, (request.person_image_id, request.outfit_image_id))
+        if person != "user":
             raise NotAUserPhoto("First image must be a user photo")
-        if found[request.outfit_image_id].type != "outfit":
+        if outfit != "outfit":
             raise NotAnOutfit("Second image must be an outfit")
 
     async def _begin(self, job: JobRow, request: Request) -> JobRow:
@@ -226,5 +222,5 @@ def failure(job: JobRow) -> ServiceError:
     if job.error_reason == GenerationFailed.reason:
         return GenerationFailed(GenerationFailed.SENTENCE)
     if job.error_reason == ImagesNotFound.reason:
-        return ImagesNotFound(str(job.error_message))
+        return ImagesNotFound(ImagesNotFound.SENTENCE)
     return InputRefused(str(job.error_reason), str(job.error_message), job.error_field or "", job.error_box)

@@ -75,7 +75,7 @@ class Media:
                 found.update(zip(missing, (answer.data, *answer.more_data), strict=False))
         except PeerError as error:
             if error.code is NotFound.code:
-                raise ImagesNotFound("One or both images not found") from error
+                raise ImagesNotFound(ImagesNotFound.SENTENCE) from error
             raise
         return [found[image_id] for image_id in image_ids]
 
