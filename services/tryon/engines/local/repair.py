@@ -11,7 +11,7 @@ from services.tryon.engines.local.arrays import (
     closed,
     dilate,
     erode,
-    mix,
+    lay_over,
     opened,
     soften,
 )
@@ -31,7 +31,7 @@ class Repaired:
     exposed: Mask  # what had to be invented
     skin: Mask  # of that, the skin
     background: Mask  # of that, what is behind the person
-    arms: tuple[Form, Form]  # as they would be bare
+    bared: Mask  # forearms that the old sleeve hid and the new one does not
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _half(canvas: Canvas, index: int) -> Mask:
     return left if index == 0 else ~left
 
 
-def bared_forearms(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mask:
+def _bared_forearms(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mask:
     """Forearms that the old sleeve hid and the new one does not: they lie in front of whatever they cross."""
     bared = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
     for index in (0, 1):
@@ -77,7 +77,7 @@ def bared_forearms(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -
 
 
 def _zones(
-    canvas: Canvas, cover: Plane, fitting: Fitting, trunk: Form, forms: tuple[Form, Form], waist: Plane
+    canvas: Canvas, cover: Plane, trunk: Form, forms: tuple[Form, Form], bared: Mask, fitting: Fitting, waist: Plane
 ) -> _Zones:
     arms = (forms[0].mask, forms[1].mask)
     mattes, scale = canvas.mattes, canvas.scale
@@ -91,7 +91,7 @@ def _zones(
     sleeves = [dilate(form.mask, 0.1 * canvas.unit) for i, form in enumerate(forms) if _in_long_sleeve(canvas, i)]
     for sleeve in sleeves:
         old |= closed(old, 0.06 * canvas.unit) & sleeve & ~protected & (mattes.skin < 0.5)
-    exposed = old & ((cover < 0.98) | bared_forearms(canvas, fitting, forms))
+    exposed = old & ((cover < 0.98) | bared)
     bare = arms[0] | arms[1] | trunk.mask
     high = np.arange(canvas.size[1])[:, None] < canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans))
     fillet = (soften(bare, 0.04 * canvas.unit) > 0.5) & high  # a body has no corners
@@ -104,9 +104,9 @@ def _zones(
     open_skin = skin & exposed
     thick = dilate(opened(open_skin, 0.027 * canvas.unit), 1)
     near_outside = dilate(mattes.person < 0.3, 0.06 * canvas.unit)
-    bared = [arm for index, arm in enumerate(arms) if _in_long_sleeve(canvas, index)]
+    hidden = [arm for index, arm in enumerate(arms) if _in_long_sleeve(canvas, index)]
     sliver = open_skin & ~thick & near_outside & (mattes.person < 0.85)
-    for arm in bared:
+    for arm in hidden:
         sliver &= ~arm
     skin &= ~sliver  # slivers along the silhouette are background
     hem = canvas.row(fitting.hem)
@@ -127,8 +127,10 @@ def _fill_background(canvas: Canvas, colours: Colours, zone: Mask, noise: np.ran
         return colours
     certain = ~dilate(canvas.mattes.person > 0.05, 2)
     filled = filled_in(colours, certain)
-    filled += noise.standard_normal(filled.shape[:2], np.float32)[..., None] * 1.2  # the sensor's grain
-    return mix(colours, filled, np.maximum(soften(zone, 1.0), zone).astype(np.float32))
+    grain = noise.standard_normal(filled.shape[:2], np.float32)
+    filled += (grain * np.float32(1.2))[..., None]  # the sensor's grain
+    lay_over(colours, filled, np.maximum(soften(zone, 1.0), zone).astype(np.float32))
+    return colours
 
 
 def _fill_skin(
@@ -150,7 +152,8 @@ def _fill_skin(
     rim &= (mattes.person > 0.3) | (mattes.top > 0.25)
     alpha = soften(erode(rim, 1), 0.9 * scale) * zones.outline
     alpha = np.clip(np.maximum(alpha, (cover > 0.3) & under), 0, 1)
-    return mix(colours, skin, alpha.astype(np.float32))
+    lay_over(colours, skin, alpha.astype(np.float32))
+    return colours
 
 
 def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repaired:
@@ -159,7 +162,8 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
     arms = (arm_form(canvas, 0), arm_form(canvas, 1))
     trunk = trunk_form(canvas, fitting, neck(canvas))
     waist = waist_of(canvas)
-    zones = _zones(canvas, cover, fitting, trunk, arms, waist)
+    bared = _bared_forearms(canvas, fitting, arms)
+    zones = _zones(canvas, cover, trunk, arms, bared, fitting, waist)
     colours = canvas.image.astype(np.float32)
     if zones.exposed.any():
         colours = _fill_background(canvas, colours, zones.background, noise)
@@ -167,4 +171,4 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
             colours = continued_upwards(canvas, colours, zones.lower, zones.old, waist)
         colours = _fill_skin(canvas, colours, zones, cover, (trunk, *arms), noise)
     skin = zones.skin & zones.exposed & ~zones.lower
-    return Repaired(colours, zones.exposed, skin, zones.background & ~skin, arms)
+    return Repaired(colours, zones.exposed, skin, zones.background & ~skin, bared)

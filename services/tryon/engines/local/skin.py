@@ -14,6 +14,7 @@ from services.tryon.engines.local.arrays import (
     erode,
     floats,
     resize_plane,
+    resize_weighted,
     within,
 )
 from services.tryon.engines.local.bare import Form
@@ -45,7 +46,7 @@ def skin_field(canvas: Canvas, seen: Mask, zone: Mask) -> Colours:
     weight = near.astype(np.float32) + 0.02 * alike
     small = (max(8, canvas.size[0] // 4), max(8, canvas.size[1] // 4))
     known = resize_plane(weight, small)
-    total = resize_plane(lab * weight[..., None], small)
+    total = resize_weighted(lab, weight, small)
     least = np.float32(1e-5)  # the usual colour matters only where no skin is to be seen at all
     mean = (total + least * usual.astype(np.float32)) / (known + least)[..., None]
     field = push_pull(mean, np.minimum(known + least, 1))
@@ -122,7 +123,7 @@ def _seam(canvas: Canvas, field: Colours, seen: Mask, zone: Mask) -> Colours:
         return np.zeros_like(field)
     small = (max(8, canvas.size[0] // 4), max(8, canvas.size[1] // 4))
     weight = resize_plane(near, small)
-    missing = resize_plane(np.clip(canvas.lab - field, -40, 40) * near[..., None], small)
+    missing = resize_weighted(np.clip(canvas.lab - field, -40, 40), near, small)
     reach = 0.06 * canvas.unit / 4
     known = blur(weight, reach)
     added = blur(missing, reach) / (known + 0.04)[..., None]
