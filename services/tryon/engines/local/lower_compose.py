@@ -9,13 +9,11 @@ from services.tryon.engines.local.arrays import (
     Mask,
     Plane,
     blur,
-    closed,
     dilate,
     distance_inside,
     erode,
     floats,
     mix,
-    opened,
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
@@ -27,7 +25,7 @@ from services.tryon.engines.local.legs import LowerBody
 from services.tryon.engines.local.light import grain_like
 from services.tryon.engines.local.lower_fit import LowerFitting
 from services.tryon.engines.local.lower_garment import LowerGarment
-from services.tryon.engines.local.lower_repair import LowerRepaired, waist_rows
+from services.tryon.engines.local.lower_repair import LowerRepaired, top_in_front, waist_rows
 
 
 def smooth_contour(mask: Mask, sigma: float) -> Plane:
@@ -48,16 +46,9 @@ def cover_of(layers: tuple[Layer, ...]) -> Plane:
 
 def _in_front(canvas: Canvas, lower: LowerBody, hands: Mask) -> Plane:
     """Hands and arms, hair, held things, and a top that hangs over the waistband."""
-    mattes, measure = canvas.mattes, canvas.unit
     skin = smooth_contour(hands, 1.0 * canvas.scale)
-    rows = np.arange(canvas.size[1])[:, None]
     held = soften(canvas.enlarged_mask(lower.held), 0.8 * canvas.scale)
-    if lower.tucked:  # the waistband lies over the edge of the top, which is seldom found exactly; flaps hang over it
-        hanging = opened((mattes.top > 0.5) & (rows > waist_rows(canvas, lower) + 0.06 * measure), 0.05 * measure)
-        tops = soften(hanging, 1.0)
-    else:
-        tops = np.maximum(mattes.top, soften(closed(mattes.top > 0.4, 0.12 * measure), 1.0))
-    return floats(np.maximum.reduce([skin, held, mattes.hair, tops]))
+    return floats(np.maximum.reduce([skin, held, canvas.mattes.hair, top_in_front(canvas, lower)]))
 
 
 def _old_folds(canvas: Canvas, lower: LowerBody) -> Plane:

@@ -44,6 +44,16 @@ def waist_rows(canvas: Canvas, lower: LowerBody) -> Plane:
     return floats([[canvas.row(lower.waist_at(x)) for x in columns]])
 
 
+def top_in_front(canvas: Canvas, lower: LowerBody) -> Plane:
+    """The top where it hangs over the waistband; of one that is tucked in only flaps do."""
+    top, measure = canvas.mattes.top, canvas.unit
+    if not lower.tucked:
+        return floats(np.maximum(top, soften(closed(top > 0.4, 0.12 * measure), 1.0)))
+    # The waistband lies over the edge of the top, which is seldom found exactly.
+    below = np.arange(canvas.size[1])[:, None] > waist_rows(canvas, lower) + 0.045 * measure
+    return soften(opened((top > 0.5) & below, 0.05 * measure), 1.0)
+
+
 def arms_in_front(canvas: Canvas) -> Mask:
     """Bare arms and hands: pieces of skin that reach an arm's bones, not specks of a pattern, nor the belly."""
     wide, slim, bones = (
@@ -64,7 +74,15 @@ def arms_in_front(canvas: Canvas) -> Mask:
     numbers, boxes = components(skin)
     touching = np.setdiff1d(numbers[bones], [0])
     large = [number for number in touching if boxes[number, cv2.CC_STAT_AREA] > 0.012 * canvas.unit**2]
-    return np.isin(numbers, large)
+    return _even(canvas, np.isin(numbers, large))
+
+
+def _even(canvas: Canvas, hands: Mask) -> Mask:
+    """Forearms with smooth sides; hands stay as they are."""
+    smooth = soften(hands, 0.04 * canvas.unit) > 0.5
+    for limb in canvas.body.skeleton.limbs:
+        hands = np.where(canvas.limb(limb.elbow, limb.wrist * 0.9 + limb.elbow * 0.1, 0.3, 0.2), smooth, hands)
+    return hands
 
 
 def _skin_alone(canvas: Canvas, hands: Mask) -> Mask:
@@ -88,14 +106,20 @@ def _fill_background(canvas: Canvas, colours: Colours, zone: Mask, noise: np.ran
 
 
 def _fill_belly(canvas: Canvas, colours: Colours, zone: Mask) -> Colours:
-    """Between the top's hem and a lower waistband: the top runs on, or the belly where skin is to be seen."""
+    """Between the top's hem and a lower waistband: in each column what is above it, the top or the belly, runs on."""
     if not zone.any():
         return colours
     mattes = canvas.mattes
     source = ((mattes.top > 0.9) | (mattes.skin > 0.9)) & (mattes.person > 0.95) & ~dilate(zone, 2)
     if source.sum() < 100:
         return colours
-    filled = filled_in(colours, source)
+    rows = np.arange(canvas.size[1])[:, None]
+    above = np.maximum.accumulate(np.where(source, rows, -1), axis=0)
+    above = np.where(rows - above < 0.3 * canvas.unit, above, -1)
+    smooth = filled_in(colours, source)
+    run_on = np.take_along_axis(smooth, np.maximum(above, 0)[..., None], axis=0)
+    filled = np.where(above[..., None] >= 0, run_on, smooth)
+    filled = floats(cv2.GaussianBlur(filled, (0, 0), 1.5 * canvas.scale))
     return mix(colours, filled, np.maximum(soften(zone, 0.8 * canvas.scale), zone).astype(np.float32))
 
 
@@ -120,7 +144,8 @@ def take_off_lower(
     wide = canvas.arm(0, (0.2, 0.18, 0.17), hand=0.5) | canvas.arm(1, (0.2, 0.18, 0.17), hand=0.5)
     specks = wide & ~hands & (canvas.row(lower.waist) < rows) & dilate(mattes.bottom > 0.5, 0.1 * unit)
     things = canvas.enlarged_mask(lower.shoes | lower.held)
-    before = hands | (mattes.top > 0.5) | (mattes.hair > 0.5) | things
+    before = hands | (top_in_front(canvas, lower) > 0.5) | (mattes.hair > 0.5) | things
+    before |= (mattes.top > 0.5) & (rows < waist_rows(canvas, lower))
     kept = (((mattes.skin > 0.5) & ~specks) | before) & ~covered
     old = (dilate(mattes.bottom > 0.2, 2.5 * scale) & ~kept) | covered | (specks & (mattes.skin > 0.3))
     exposed = old & (cover < 0.98)

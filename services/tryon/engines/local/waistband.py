@@ -59,10 +59,14 @@ def continued_upwards(canvas: Canvas, colours: Colours, zone: Mask, old: Mask, w
     # Its weave is the mirror image's, its light more that of the place.
     filled = floats(mirrored) + 0.3 * (smooth - blur(floats(mirrored), 0.1 * canvas.unit))
     below = rows - waist
+    alpha = np.maximum(soften(zone, 0.8 * canvas.scale), zone) * (1 - mattes.hair)
+    return mix(colours, floats(filled * band_light(canvas, below)[..., None]), floats(alpha))
+
+
+def band_light(canvas: Canvas, below: Plane) -> Plane:
+    """The light of a waistband by the distance `below` its upper edge: it stands out, with a seam along both edges."""
     band = _BAND * canvas.unit
     seam = np.exp(-(((below - band) / (0.9 * canvas.scale)) ** 2)) + 0.5 * np.exp(
         -(((below - 1.5) / (0.8 * canvas.scale)) ** 2)
     )
-    lift = 1 + 0.05 * (below < band) - 0.3 * seam
-    alpha = np.maximum(soften(zone, 0.8 * canvas.scale), zone) * (1 - mattes.hair)
-    return mix(colours, floats(filled * lift[..., None]), floats(alpha))
+    return floats(1 + 0.05 * (below < band) - 0.3 * seam)
