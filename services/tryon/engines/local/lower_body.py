@@ -127,10 +127,11 @@ def lower_body_of(person: Person, body: Body) -> LowerBody:
     lower = replace(lower, outline=(_outline(lower, 0, clothes, skin), _outline(lower, 1, clothes, skin)))
     legs = tuple(_below_hip(lower, index) for index in (0, 1))
     lower = replace(lower, legs=(legs[0], legs[1]))
-    return _with_seen_waist(lower, skin) if tucked else lower
+    band = old | (skin & ~arms)  # specks of a pattern may be taken for skin
+    return _with_seen_waist(lower, band, skin & arms) if tucked else lower
 
 
-def _with_seen_waist(lower: LowerBody, skin: Mask) -> LowerBody:
+def _with_seen_waist(lower: LowerBody, band: Mask, arms: Mask) -> LowerBody:
     """The waistband as a parabola through the upper edge of what is worn, found again without the points far off."""
     left, right = (lower.body.side(index, lower.waist) for index in (0, 1))
     reach, wide = 0.16 * lower.skeleton.unit, right - left
@@ -148,26 +149,26 @@ def _with_seen_waist(lower: LowerBody, skin: Mask) -> LowerBody:
         miss = np.abs(np.polyval((bend, slope, middle), across) - rows)
         kept = miss <= max(2.0, 1.5 * float(np.median(miss)))
     line = (float(np.clip(slope, -0.18, 0.18)), float(np.clip(-bend, 0.0, 0.6 / wide)))
-    outline = _to_corners(lower, (float(middle), *line), skin)
+    outline = _to_corners(lower, (float(middle), *line), band, arms)
     return replace(lower, waist=float(middle) - 0.025 * lower.skeleton.unit, waist_line=line, outline=outline)
 
 
-def _to_corners(lower: LowerBody, line: tuple[float, float, float], skin: Mask) -> tuple[Points, ...]:
+def _to_corners(lower: LowerBody, line: tuple[float, float, float], worn: Mask, arms: Mask) -> tuple[Points, ...]:
     """The outline of the hips led to the ends of the waistband, where no arm hides them."""
     middle, slope, sag = line
     unit, centre, hips = lower.skeleton.unit, lower.middle(middle), lower.row(1.05)
     outline = []
     for index, leg in enumerate(lower.legs):
         reach = abs(lower.body.side(index, middle) - centre)
-        across = leg.sign * np.arange(0.6 * reach, 1.3 * reach)
+        across = leg.sign * np.arange(0.75 * reach, 1.3 * reach)
         rows = middle + slope * across - sag * across**2
         x, y = np.round(np.stack([centre + across, rows])).astype(np.intp)
-        x, y = np.clip(x, 0, skin.shape[1] - 1), np.clip(y, 0, skin.shape[0] - 1)
-        band = lower.old[np.clip(y + round(0.1 * unit), 0, skin.shape[0] - 1), x]
+        x, y = np.clip(x, 0, arms.shape[1] - 1), np.clip(y, 0, arms.shape[0] - 1)
+        band = worn[np.clip(y + round(0.1 * unit), 0, arms.shape[0] - 1), x]
         further = np.cumsum(band[::-1])[::-1]
         ends = np.flatnonzero(~band & (further < 0.06 * unit))  # specks are a mistake, not the end
         side = lower.outline[index]
-        if len(ends) and ends[0] > 0 and not skin[y[ends[0]], np.clip(x[ends[0]] + 4 * leg.sign, 0, skin.shape[1] - 1)]:
+        if len(ends) and ends[0] > 0 and not arms[y[ends[0]], np.clip(x[ends[0]] + 4 * leg.sign, 0, arms.shape[1] - 1)]:
             waist = float(rows[ends[0]])
             hip = float(np.interp(hips, side[:, 1], side[:, 0]))
             most = np.interp(side[:, 1], [waist, hips], [float(x[ends[0]]), hip])

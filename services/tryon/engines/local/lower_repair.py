@@ -71,10 +71,12 @@ def arms_in_front(canvas: Canvas) -> Mask:
         lab = blur(canvas.lab, 0.6 * canvas.scale)
         skin &= within(lab, np.median(lab[sure], axis=0), (80, 13, 17))
     skin = _skin_alone(canvas, dilate(opened(skin, 0.018 * canvas.unit), 1))
-    numbers, boxes = components(skin)
-    touching = np.setdiff1d(numbers[bones], [0])
-    large = [number for number in touching if boxes[number, cv2.CC_STAT_AREA] > 0.012 * canvas.unit**2]
-    return _even(canvas, np.isin(numbers, large))
+    for _ in range(2):  # what gets cut off is no arm either
+        numbers, boxes = components(skin)
+        touching = np.setdiff1d(numbers[bones], [0])
+        large = [number for number in touching if boxes[number, cv2.CC_STAT_AREA] > 0.012 * canvas.unit**2]
+        skin = _even(canvas, np.isin(numbers, large))
+    return skin
 
 
 def _even(canvas: Canvas, hands: Mask) -> Mask:
@@ -146,8 +148,16 @@ def take_off_lower(
     things = canvas.enlarged_mask(lower.shoes | lower.held)
     before = hands | (top_in_front(canvas, lower) > 0.5) | (mattes.hair > 0.5) | things
     before |= (mattes.top > 0.5) & (rows < waist_rows(canvas, lower))
-    kept = (((mattes.skin > 0.5) & ~specks) | before) & ~covered
-    old = (dilate(mattes.bottom > 0.2, 2.5 * scale) & ~kept) | covered | (specks & (mattes.skin > 0.3))
+    near_legs = np.logical_or.reduce([dilate(bare.matte(canvas) > 0.5, 0.03 * unit) for bare in bares])
+    shade = (
+        (mattes.skin > 0.5) & (rows > canvas.row(lower.crotch)) & ~near_legs & dilate(mattes.bottom > 0.5, 0.1 * unit)
+    )
+    kept = (((mattes.skin > 0.5) & ~specks & ~shade) | before) & ~covered
+    old = (
+        (dilate(mattes.bottom > 0.2, 2.5 * scale) & ~kept)
+        | covered
+        | ((specks | (shade & ~before)) & (mattes.skin > 0.3))
+    )
     exposed = old & (cover < 0.98)
     waist = waist_rows(canvas, lower)
     belly = exposed & (rows < waist + 3 * scale) & (rows > canvas.row(lower.row(0.4))) & _trunk(canvas, lower)
