@@ -22,12 +22,12 @@ from services.tryon.engines.local.arrays import (
     smoothed,
     soften,
 )
-from services.tryon.engines.local.bare import Form
+from services.tryon.engines.local.bare import ArmForm
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.drape import cast_below, drape, finish_of, hem_rim
 from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.filters import filled_in
-from services.tryon.engines.local.repair import Repaired, bared_forearms
+from services.tryon.engines.local.repair import Repaired, armhole, bared_arms
 from services.tryon.engines.local.shapes import unit
 from services.tryon.engines.local.warp import Fitting
 
@@ -47,7 +47,8 @@ def _visible_arm(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
     hand = canvas.limb(limb.wrist, hand_end, 0.14, 0.17)
     upper = float(np.hypot(*(limb.elbow - limb.shoulder)))
     lower = float(np.hypot(*(limb.wrist - limb.elbow)))
-    start = max(0.42 * upper, plan.sleeve_share * (upper + lower) - 0.04 * canvas.body.skeleton.unit)
+    behind = 0.42 if plan.sleeve_share > 0 else armhole(canvas, index)[1]
+    start = max(behind * upper, plan.sleeve_share * (upper + lower) - 0.04 * canvas.body.skeleton.unit)
     if start < upper:
         from_here = limb.shoulder + (limb.elbow - limb.shoulder) * (start / max(upper, 1))
         return canvas.limb(from_here, limb.elbow, 0.17, 0.15) | canvas.limb(limb.elbow, limb.wrist, 0.15, 0.12) | hand
@@ -63,7 +64,7 @@ class _Arms:
     alpha: Plane
 
 
-def _in_front(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mask:
+def _in_front(canvas: Canvas, fitting: Fitting, forms: tuple[ArmForm, ArmForm]) -> Mask:
     """Where arms cross the torso or hang beside it."""
     skin = np.clip((canvas.mattes.skin - 0.5) / 0.4, 0, 1)  # no half-and-half pixels with the old garment in them
     skin *= blur(canvas.skin_coloured.astype(np.float32), 1.0)
@@ -73,11 +74,13 @@ def _in_front(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mas
         if plan.sleeve_share > 0:
             inward = np.array([canvas.body.skeleton.limbs[index].sign * 0.25 * canvas.body.skeleton.unit, 0.0])
             arm &= ~canvas.sleeve(index, plan.shoulder - inward, plan.armpit - inward, plan.sleeve_share, 1.8)
+        else:
+            arm |= forms[index].forward(*armhole(canvas, index))
         arms |= arm
     solid = closed(opened((skin > 0.5) & arms, 0.02 * canvas.unit), 0.03 * canvas.unit)
     solid &= (canvas.mattes.person > 0.5) & arms
     solid = opened(solid & ~_unlike_within(canvas, solid), 0.02 * canvas.unit)
-    return fill_holes(solid | bared_forearms(canvas, fitting, forms))
+    return fill_holes(solid | bared_arms(canvas, fitting, forms))
 
 
 def _unlike_within(canvas: Canvas, arms: Mask) -> Mask:

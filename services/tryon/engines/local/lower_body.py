@@ -127,11 +127,10 @@ def lower_body_of(person: Person, body: Body) -> LowerBody:
     lower = replace(lower, outline=(_outline(lower, 0, clothes, skin), _outline(lower, 1, clothes, skin)))
     legs = tuple(_below_hip(lower, index) for index in (0, 1))
     lower = replace(lower, legs=(legs[0], legs[1]))
-    band = old | (skin & ~arms)  # specks of a pattern may be taken for skin
-    return _with_seen_waist(lower, band, skin & arms) if tucked else lower
+    return _with_seen_waist(lower, skin & arms) if tucked else lower
 
 
-def _with_seen_waist(lower: LowerBody, band: Mask, arms: Mask) -> LowerBody:
+def _with_seen_waist(lower: LowerBody, arms: Mask) -> LowerBody:
     """The waistband as a parabola through the upper edge of what is worn, found again without the points far off."""
     left, right = (lower.body.side(index, lower.waist) for index in (0, 1))
     reach, wide = 0.16 * lower.skeleton.unit, right - left
@@ -149,11 +148,11 @@ def _with_seen_waist(lower: LowerBody, band: Mask, arms: Mask) -> LowerBody:
         miss = np.abs(np.polyval((bend, slope, middle), across) - rows)
         kept = miss <= max(2.0, 1.5 * float(np.median(miss)))
     line = (float(np.clip(slope, -0.18, 0.18)), float(np.clip(-bend, 0.0, 0.6 / wide)))
-    outline = _to_corners(lower, (float(middle), *line), band, arms)
+    outline = _to_corners(lower, (float(middle), *line), arms)
     return replace(lower, waist=float(middle) - 0.025 * lower.skeleton.unit, waist_line=line, outline=outline)
 
 
-def _to_corners(lower: LowerBody, line: tuple[float, float, float], worn: Mask, arms: Mask) -> tuple[Points, ...]:
+def _to_corners(lower: LowerBody, line: tuple[float, float, float], arms: Mask) -> tuple[Points, ...]:
     """The outline of the hips led to the ends of the waistband, where no arm hides them."""
     middle, slope, sag = line
     unit, centre, hips = lower.skeleton.unit, lower.middle(middle), lower.row(1.05)
@@ -164,7 +163,8 @@ def _to_corners(lower: LowerBody, line: tuple[float, float, float], worn: Mask, 
         rows = middle + slope * across - sag * across**2
         x, y = np.round(np.stack([centre + across, rows])).astype(np.intp)
         x, y = np.clip(x, 0, arms.shape[1] - 1), np.clip(y, 0, arms.shape[0] - 1)
-        band = worn[np.clip(y + round(0.1 * unit), 0, arms.shape[0] - 1), x]
+        below = np.round(np.array([[0.06], [0.1], [0.14]]) * unit).astype(np.intp) + y
+        band = lower.old[np.clip(below, 0, arms.shape[0] - 1), x].any(axis=0)
         further = np.cumsum(band[::-1])[::-1]
         ends = np.flatnonzero(~band & (further < 0.06 * unit))  # specks are a mistake, not the end
         side = lower.outline[index]
@@ -172,9 +172,9 @@ def _to_corners(lower: LowerBody, line: tuple[float, float, float], worn: Mask, 
             waist = float(rows[ends[0]])
             hip = float(np.interp(hips, side[:, 1], side[:, 0]))
             most = np.interp(side[:, 1], [waist, hips], [float(x[ends[0]]), hip])
-            below = side[:, 1] < hips
+            high = side[:, 1] < hips
             side = side.copy()
-            side[below, 0] = leg.sign * np.minimum(leg.sign * side[below, 0], leg.sign * most[below])
+            side[high, 0] = leg.sign * np.minimum(leg.sign * side[high, 0], leg.sign * most[high])
         outline.append(side)
     return tuple(outline)
 
