@@ -9,6 +9,7 @@ from services.tryon.engines.local.arrays import (
     Mask,
     Plane,
     blur,
+    closed,
     dilate,
     distance_inside,
     erode,
@@ -106,7 +107,8 @@ def compose_lower(
 ) -> Composed:
     """The finished canvas."""
     hands = repaired.hands
-    front, cover = _in_front(canvas, lower, hands), smooth_contour(cover_of(layers) > 0.5, 1.2 * canvas.scale)
+    whole = _joined_at_crotch(canvas, lower, cover_of(layers) > 0.5)
+    front, cover = _in_front(canvas, lower, hands), smooth_contour(whole, 1.2 * canvas.scale)
     person = np.maximum(canvas.mattes.person, repaired.skin) * (1 - soften(dilate(repaired.background, 1), 1.0))
     below = cast_below(floats(cover * (1 - front)), canvas) * person
     colours: Colours = repaired.colours * (1 - below * (1 - cover))[..., None]
@@ -158,6 +160,14 @@ def _share(layer: Layer, other: Layer) -> Plane:
     """How much of a pixel is of this layer rather than of the other; what neither covers is of the nearer one."""
     near = blur(layer.alpha, 2.0) / (blur(layer.alpha, 2.0) + blur(other.alpha, 2.0) + 1e-6)
     return floats(np.maximum(layer.alpha, (1 - other.alpha) * near))
+
+
+def _joined_at_crotch(canvas: Canvas, lower: LowerBody, cover: Mask) -> Mask:
+    """The cover without the hole of a needle's eye at the crotch: legs part in a point."""
+    x, y = canvas.place(np.array([lower.middle(lower.crotch), lower.crotch]))
+    down, aside = (np.abs(np.arange(side) - at) / canvas.unit for side, at in zip(cover.shape, (y, x), strict=True))
+    near = (down[:, None] < 0.5) & (aside[None] < 0.12)
+    return cover | (near & closed(cover, 0.02 * canvas.unit))
 
 
 def _with_hands(canvas: Canvas, colours: Colours, hands: Mask, cloth: Mask) -> Colours:
