@@ -95,15 +95,16 @@ def _arm_outline(canvas: Canvas, index: int) -> _Outline:
     centres = np.stack([section.centre for section in sections])
     outward = np.stack([section.outward for section in sections])
     bounds = _smooth(np.array([section.outer for section in sections]))
+    usual = [half * (1 + side * aside) for side in (1, -1)]
+    edges = [_skin_edges(canvas, centres, outward * side, widths) for side, widths in zip((1, -1), usual, strict=True)]
+    both = np.abs((edges[0] + edges[1]) / (2 * half) - 1) < 0.45  # wherever between them the bones were found
     sides = []
-    for side in (1, -1):
-        usual = half * (1 + side * aside)
-        edges = _skin_edges(canvas, centres, outward * side, usual)
-        seen = np.isfinite(edges) & (edges > 0.55 * usual) & (edges < 1.6 * usual)
-        widths = usual * _carried_on(np.where(seen, edges / usual, np.nan), at)
-        if side == 1:
-            widths = np.where(seen, widths, np.minimum(widths, 0.97 * bounds))
-        sides.append(_smooth(widths) * canvas.scale)
+    for side, (edge, widths) in enumerate(zip(edges, usual, strict=True)):
+        seen = both | (np.abs(edge / widths - 1) < 0.45)
+        carried = widths * _carried_on(np.where(seen, edge / widths, np.nan), at)
+        if side == 0:
+            carried = np.where(seen, carried, np.minimum(carried, 0.97 * bounds))
+        sides.append(_smooth(carried) * canvas.scale)
     placed = np.stack([canvas.place(centre) for centre in centres])
     return _Outline(placed, outward, sides[0], sides[1], at)
 
@@ -124,17 +125,14 @@ def _carried_on(ratio: Vector, at: Vector) -> Vector:
 
 
 def _skin_edges(canvas: Canvas, centres: Points, direction: Points, usual: Vector) -> Vector:
-    """How far from each centre skin goes in a direction; not a number where cloth hides its end."""
+    """How far from each centre skin goes in a direction; not a number where it is not seen to end."""
     steps = np.linspace(0.0, 1.7, 52)[None] * usual[:, None]
     places = (centres[:, None] + steps[..., None] * direction[:, None] - canvas.origin) * canvas.scale
     x, y = places[..., 0], places[..., 1]
     skin = sample(canvas.mattes.skin, x, y) > 0.5
     ends = (~skin).argmax(axis=1)
     rows = np.arange(len(steps))
-    after = np.minimum(ends + 2, steps.shape[1] - 1)
-    cloth = sample(canvas.mattes.top, x, y)[rows, after] > 0.4
-    hidden = cloth & (steps[rows, ends] < 0.85 * usual)  # by a sleeve, not beside the trunk
-    found: Vector = np.where(skin[:, 0] & (ends > 0) & ~hidden, steps[rows, ends], np.nan)
+    found: Vector = np.where(skin[:, 0] & (ends > 0), steps[rows, ends], np.nan)
     return found
 
 

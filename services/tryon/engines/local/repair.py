@@ -66,7 +66,7 @@ def armhole(canvas: Canvas, index: int) -> tuple[float, float]:
 
     Where the arm was bare before, its own skin tells most of that.
     """
-    return (0.05, 0.72) if _is_sleeved(canvas, index) else (0.05, 0.5)
+    return (0.05, 0.72) if _is_sleeved(canvas, index) else (0.05, 0.42)
 
 
 def _half(canvas: Canvas, index: int) -> Mask:
@@ -115,8 +115,9 @@ def _zones(
     body *= 1 - soften(dilate(sliver, 2), 0.6 * scale)
     below = np.clip(rows - np.maximum(canvas.row(fitting.hem) - 2, waist.upper) + 0.5, 0, 1)
     below = trunk.cover * below * (1 - np.maximum(forms[0].cover, forms[1].cover))
-    body *= 1 - below * (rows >= waist.lower)
-    below = below * (rows < waist.lower)
+    worn = (rows < waist.lower) | closed(mattes.bottom > 0.5, 0.08 * canvas.unit)
+    body *= 1 - below * ~worn
+    below = below * worn
     lower = exposed & (below > 0.5)
     body *= _free(canvas, old)
     skin = (body > 0.5) & old & ~lower  # beside a bare arm is background
@@ -150,7 +151,8 @@ def _free(canvas: Canvas, old: Mask) -> Plane:
     shaded = soften(dilate(old, 0.018 * canvas.unit), 0.009 * canvas.unit)
     near = np.maximum(soften(old, 0.5), shaded * np.clip(2 * mattes.skin - 0.4, 0, 1))
     kept = mattes.face | (mattes.hair > 0.3) | ((mattes.bottom > 0.5) & ~old)
-    return floats(near * (1 - soften(kept, 0.6 * canvas.scale)))
+    inside = smoothed(dilate((mattes.person > 0.4) | (mattes.top > 0.4), 1), 2 * canvas.scale)
+    return floats(near * inside * (1 - soften(kept, 0.6 * canvas.scale)))
 
 
 def _fill_background(canvas: Canvas, colours: Colours, zone: Mask, noise: np.random.Generator) -> Colours:
