@@ -9,11 +9,16 @@ from sandbox import mannequin
 from sandbox.drawings import skirt, trousers
 from services.tryon.engines.local.arrays import Mask, Plane
 from services.tryon.engines.local.body import body_of
+from services.tryon.engines.local.canvas import Canvas
+from services.tryon.engines.local.dressing import Wearer, wearer_of
 from services.tryon.engines.local.engine import LocalEngine, Options
 from services.tryon.engines.local.legs import LowerBody
-from services.tryon.engines.local.lower_body import _without_dents, lower_body_of
+from services.tryon.engines.local.lower_body import _without_dents
+from services.tryon.engines.local.lower_compose import _joined_at_crotch
 from services.tryon.engines.local.lower_fit import fit_lower
 from services.tryon.engines.local.lower_garment import LowerGarment
+from services.tryon.engines.local.lower_parse import _below_hems, _feet_zone
+from services.tryon.engines.local.lower_repair import _even, _fill_belly, arms_in_front
 from services.tryon.engines.local.lower_worn import _between_legs, _inside_smoothed, _parting
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.outfit import read_outfit
@@ -26,13 +31,25 @@ BRICK = (150, 60, 40)
 
 
 @pytest.fixture(scope="module")
-def lower(model_dir: object) -> LowerBody:
-    """The mannequin's lower body."""
+def wearer(model_dir: object) -> Wearer:
+    """The mannequin."""
     models, picture = Models(model_dir), np.ascontiguousarray(mannequin.person()[:, :, ::-1])  # type: ignore[arg-type]
     pose = find_pose(models, picture)
     assert pose is not None
     person = understand(models, picture, pose)
-    return lower_body_of(person, body_of(person))
+    return wearer_of(models, picture, pose, person, body_of(person))
+
+
+@pytest.fixture(scope="module")
+def lower(wearer: Wearer) -> LowerBody:
+    """The mannequin's lower body."""
+    return wearer.lower
+
+
+@pytest.fixture(scope="module")
+def canvas(wearer: Wearer) -> Canvas:
+    """All of the mannequin."""
+    return wearer.canvas(wearer.person.inside)
 
 
 @pytest.mark.parametrize("file", [trousers(), skirt()])
@@ -109,3 +126,56 @@ def test_trousers_whose_waistband_was_hidden_get_a_plain_one(engine: LocalEngine
     light = strip.sum(axis=1)[first + 6 : first + 45]
     seam = int(light.argmin())
     assert light[seam] < 0.93 * min(light[max(0, seam - 6)], light[min(len(light) - 1, seam + 6)])
+
+
+def test_legs_part_in_a_point_and_not_in_a_needles_eye(canvas: Canvas, lower: LowerBody) -> None:
+    unit, (x, y) = canvas.unit, canvas.place(np.array([lower.middle(lower.crotch), lower.crotch])).astype(int)
+    cover = np.ones((canvas.size[1], canvas.size[0]), np.bool_)
+    eye, gap = slice(y, y + int(0.05 * unit)), slice(y + int(0.1 * unit), None)
+    cover[eye, x - 1 : x + 2] = False
+    cover[gap, x - int(0.1 * unit) : x + int(0.1 * unit)] = False
+    joined = _joined_at_crotch(canvas, lower, cover)
+    assert joined[eye].all()
+    assert not joined[gap][10:, x].any()
+
+
+def test_a_forearm_before_a_waistband_has_even_sides(canvas: Canvas) -> None:
+    hands = arms_in_front(canvas)
+    limb = canvas.body.skeleton.limbs[0]
+    x, y = canvas.place((limb.elbow + limb.wrist) / 2).astype(int)
+    edge = int(np.flatnonzero(hands[y, x:] == 0)[0]) + x
+    lumpy = hands.copy()
+    lumpy[y - 4 : y + 4, edge : edge + 5] = True
+    even = _even(canvas, lumpy)
+    assert not even[y, edge + 3 : edge + 8].any()
+    assert (even & hands).sum() > 0.98 * hands.sum()
+
+
+def test_above_a_waistband_what_is_there_runs_on_in_each_column(canvas: Canvas) -> None:
+    rows, columns = np.mgrid[0 : canvas.size[1], 0 : canvas.size[0]]
+    middle, top = canvas.size[0] // 2, canvas.size[1] // 2
+    zone = (rows >= top) & (rows < top + 20) & (np.abs(columns - middle) < 60)
+    white = columns < middle
+    mattes = replace(
+        canvas.mattes,
+        top=(white & ~zone).astype(np.float32),
+        skin=(~white & ~zone).astype(np.float32),
+        person=np.ones(zone.shape, np.float32),
+    )
+    colours = np.where(white[..., None], 240.0, [120.0, 150.0, 200.0]).astype(np.float32)
+    colours[rows >= top] = (90, 40, 30)
+    filled = _fill_belly(replace(canvas, mattes=mattes), colours, zone)
+    assert filled[top + 8, middle - 30] == pytest.approx([240] * 3, abs=6)
+    assert filled[top + 8, middle + 30] == pytest.approx([120, 150, 200], abs=6)
+
+
+def test_a_shoe_ends_where_the_cloth_of_a_slanting_hem_begins(wearer: Wearer) -> None:
+    skeleton, inside = wearer.person.skeleton, wearer.person.inside
+    feet, scale = _feet_zone(skeleton), wearer.person.scale
+    rows = np.arange(inside.shape[0], dtype=np.float32)[:, None]
+    hem = mannequin.ANKLE[1] * scale
+    likely = np.broadcast_to(np.where(rows < hem, np.float32(-3), np.float32(3)), inside.shape)
+    slanting = inside & (rows >= hem) & (rows < hem + 4)
+    shoes = _below_hems(skeleton, inside, feet, likely, np.where(slanting, np.float32(-4), likely))
+    assert not (shoes & slanting).any()
+    assert (shoes & (rows > hem + 8) & inside).sum() > 200
