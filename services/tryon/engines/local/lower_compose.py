@@ -13,6 +13,7 @@ from services.tryon.engines.local.arrays import (
     dilate,
     distance_inside,
     erode,
+    fill_holes,
     floats,
     mix,
     soften,
@@ -107,8 +108,8 @@ def compose_lower(
 ) -> Composed:
     """The finished canvas."""
     hands = repaired.hands
-    whole = _joined_at_crotch(canvas, lower, cover_of(layers) > 0.5)
-    front, cover = _in_front(canvas, lower, hands), smooth_contour(whole, 1.2 * canvas.scale)
+    joined = _joined_at_crotch(canvas, lower, cover_of(layers) > 0.5)
+    front, cover = _in_front(canvas, lower, hands), smooth_contour(joined, 1.2 * canvas.scale)
     person = np.maximum(canvas.mattes.person, repaired.skin) * (1 - soften(dilate(repaired.background, 1), 1.0))
     below = cast_below(floats(cover * (1 - front)), canvas) * person
     colours: Colours = repaired.colours * (1 - below * (1 - cover))[..., None]
@@ -166,8 +167,10 @@ def _joined_at_crotch(canvas: Canvas, lower: LowerBody, cover: Mask) -> Mask:
     """The cover without the hole of a needle's eye at the crotch: legs part in a point."""
     x, y = canvas.place(np.array([lower.middle(lower.crotch), lower.crotch]))
     down, aside = (np.abs(np.arange(side) - at) / canvas.unit for side, at in zip(cover.shape, (y, x), strict=True))
-    near = (down[:, None] < 0.5) & (aside[None] < 0.12)
-    return cover | (near & closed(cover, 0.02 * canvas.unit))
+    near = (down[:, None] < 0.16) & (aside[None] < 0.12)
+    joined: Mask = cover | (near & closed(cover, 0.02 * canvas.unit))
+    joined |= near & fill_holes(joined)
+    return joined
 
 
 def _with_hands(canvas: Canvas, colours: Colours, hands: Mask, cloth: Mask) -> Colours:

@@ -183,13 +183,14 @@ class TrouserHandles(LowerHandles):
 
 
 def skirt_x(handles: LowerHandles, index: int, row: float, own: float) -> float:
-    """The outline of a skirt: as wide as the hips where it is narrower, flaring as it is cut below them."""
-    lower = handles.lower
-    hips = hip_row(lower)
-    if row <= hips:
-        return handles.hip_x(index, row, own)
+    """The outline of a skirt: as wide as the hips where it is narrower, flaring as it is cut, more the lower it is."""
+    lower, hips = handles.lower, hip_row(handles.lower)
     centre = lower.middle(row)
     body = abs(lower.side(index, row) - centre) * 1.01
     widest = abs(lower.side(index, hips) - lower.middle(hips))
-    half = float(np.clip(own * handles.scale.across, min(body, widest), 2.6 * widest))
+    flare = float(np.clip((row - lower.waist) / max(1.0, hips - lower.waist), 0, None))
+    least = body if row <= hips else min(body, widest)
+    half = float(
+        np.clip(own * handles.scale.across, least, (1.02 + 0.25 * flare) * max(body, widest * min(1.0, flare)))
+    )
     return centre + (-1 if index == 0 else 1) * half
