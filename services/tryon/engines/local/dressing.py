@@ -14,7 +14,7 @@ from services.tryon.engines.local.drawing import Layer, draw_garment
 from services.tryon.engines.local.legs import LowerBody
 from services.tryon.engines.local.lower_body import labels_without, lower_body_of
 from services.tryon.engines.local.lower_check import common_measures, judge_lower, judge_one_piece, reparse_overlap
-from services.tryon.engines.local.lower_compose import compose_lower, cover_of, draw_lower
+from services.tryon.engines.local.lower_compose import compose_lower, cover_of, draw_lower, with_hands
 from services.tryon.engines.local.lower_fit import fit_lower, reaches_far_enough
 from services.tryon.engines.local.lower_garment import LowerGarment
 from services.tryon.engines.local.lower_repair import take_off_lower, waist_rows
@@ -126,6 +126,9 @@ def put_on_one_piece(wearer: Wearer, piece: OnePiece, seed: int, progress: Progr
     above = take_off(bared, drawn.cover, fitting, seed)
     progress("putting the garment on", 0.86)
     composed = compose(bared, fitting, drawn, above, seed)
+    hands = below.hands & (composed.shown < 0.3)
+    image = with_hands(canvas, composed.image.astype(np.float32), hands, drawn.cover > 0.05)
+    composed = replace(composed, image=np.clip(image, 0, 255).astype(np.uint8))
     composed = _with_held(canvas, composed, canvas.enlarged_mask(lower.held))
     result = wearer.with_canvas(canvas, composed)
     progress("checking the result", 0.92)

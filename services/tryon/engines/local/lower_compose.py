@@ -128,7 +128,7 @@ def compose_lower(
     finish = replace(finish, softness=min(finish.softness, 0.5))  # the weave of legs is seen smaller than of a top
     cloth = finish(whole, floats(light), grain_like(canvas, np.random.default_rng(seed + 2)))
     colours = mix(colours, cloth, cover * (1 - front))
-    colours = _with_hands(canvas, colours, hands, cover > 0.05)
+    colours = with_hands(canvas, colours, hands, cover > 0.05)
     return Composed(np.clip(colours, 0, 255).astype(np.uint8), floats(cover * (1 - front)))
 
 
@@ -173,7 +173,7 @@ def _joined_at_crotch(canvas: Canvas, lower: LowerBody, cover: Mask) -> Mask:
     return joined
 
 
-def _with_hands(canvas: Canvas, colours: Colours, hands: Mask, cloth: Mask) -> Colours:
+def with_hands(canvas: Canvas, colours: Colours, hands: Mask, cloth: Mask) -> Colours:
     """Hands before the garment, the colours in their rim continued from within: it is mixed with the old garment."""
     if not hands.any():
         return colours

@@ -7,14 +7,14 @@ import pytest
 
 from sandbox import mannequin
 from sandbox.drawings import skirt, trousers
-from services.tryon.engines.local.arrays import Mask, Plane
+from services.tryon.engines.local.arrays import Mask, Plane, dilate, erode
 from services.tryon.engines.local.body import body_of
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.dressing import Wearer, wearer_of
 from services.tryon.engines.local.engine import LocalEngine, Options
 from services.tryon.engines.local.legs import LowerBody
 from services.tryon.engines.local.lower_body import _without_dents
-from services.tryon.engines.local.lower_compose import _joined_at_crotch
+from services.tryon.engines.local.lower_compose import _joined_at_crotch, with_hands
 from services.tryon.engines.local.lower_fit import fit_lower
 from services.tryon.engines.local.lower_garment import LowerGarment
 from services.tryon.engines.local.lower_parse import _below_hems, _feet_zone
@@ -149,6 +149,15 @@ def test_a_forearm_before_a_waistband_has_even_sides(canvas: Canvas) -> None:
     even = _even(canvas, lumpy)
     assert not even[y, edge + 3 : edge + 8].any()
     assert (even & hands).sum() > 0.98 * hands.sum()
+
+
+def test_the_rim_of_a_hand_loses_the_shade_of_what_it_lay_on(canvas: Canvas) -> None:
+    hands = arms_in_front(canvas)
+    rim, image = hands & ~erode(hands, 1.5), canvas.image.copy()
+    image[rim] = (40, 30, 30)
+    shaded = replace(canvas, image=image)
+    after = with_hands(shaded, image.astype(np.float32), hands, dilate(hands, 4))
+    assert np.median(after[rim]) > np.median(canvas.image[hands]) - 30
 
 
 def test_above_a_waistband_what_is_there_runs_on_in_each_column(canvas: Canvas) -> None:
