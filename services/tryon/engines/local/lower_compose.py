@@ -29,6 +29,8 @@ from services.tryon.engines.local.lower_fit import LowerFitting
 from services.tryon.engines.local.lower_garment import LowerGarment
 from services.tryon.engines.local.lower_repair import LowerRepaired, top_in_front, waist_rows
 
+_EYE = np.array([0.12, 0.16])  # how far from the crotch legs that touch may seem apart, in body units
+
 
 def smooth_contour(mask: Mask, sigma: float) -> Plane:
     """A mask as a matte whose outline has lost what is smaller than `sigma`, and passes from 0 to 1 in 1.5 pixels."""
@@ -165,11 +167,11 @@ def _share(layer: Layer, other: Layer) -> Plane:
 
 def _joined_at_crotch(canvas: Canvas, lower: LowerBody, cover: Mask) -> Mask:
     """The cover without the hole of a needle's eye at the crotch: legs part in a point."""
-    x, y = canvas.place(np.array([lower.middle(lower.crotch), lower.crotch]))
-    down, aside = (np.abs(np.arange(side) - at) / canvas.unit for side, at in zip(cover.shape, (y, x), strict=True))
-    near = (down[:, None] < 0.16) & (aside[None] < 0.12)
-    joined: Mask = cover | (near & closed(cover, 0.02 * canvas.unit))
-    joined |= near & fill_holes(joined)
+    place, reach = canvas.place(np.array([lower.middle(lower.crotch), lower.crotch])), canvas.unit * _EYE
+    (left, top), (right, bottom) = (np.clip((place + side * reach).astype(int), 0, canvas.size) for side in (-1, 1))
+    joined = cover.copy()
+    window = joined[top:bottom, left:right]
+    window |= fill_holes(closed(window, 0.02 * canvas.unit))
     return joined
 
 

@@ -115,14 +115,15 @@ def _fill_belly(canvas: Canvas, colours: Colours, zone: Mask) -> Colours:
     source = ((mattes.top > 0.9) | (mattes.skin > 0.9)) & (mattes.person > 0.95) & ~dilate(zone, 2)
     if source.sum() < 100:
         return colours
-    rows = np.arange(canvas.size[1])[:, None]
-    above = np.maximum.accumulate(np.where(source, rows, -1), axis=0)
-    above = np.where(rows - above < 0.3 * canvas.unit, above, -1)
     smooth = filled_in(colours, source)
-    run_on = np.take_along_axis(smooth, np.maximum(above, 0)[..., None], axis=0)
-    filled = np.where(above[..., None] >= 0, run_on, smooth)
-    filled = floats(cv2.GaussianBlur(filled, (0, 0), 1.5 * canvas.scale))
-    return mix(colours, filled, np.maximum(soften(zone, 0.8 * canvas.scale), zone).astype(np.float32))
+    last = np.flatnonzero(zone.any(axis=1))
+    part = slice(max(0, int(last[0] - 0.3 * canvas.unit)), int(last[-1]) + 1)
+    rows = np.arange(part.stop - part.start)[:, None]
+    above = np.maximum.accumulate(np.where(source[part], rows, -1), axis=0)
+    run_on = np.take_along_axis(smooth[part], np.maximum(above, 0)[..., None], axis=0)
+    run_on = np.where(above[..., None] >= 0, run_on, smooth[part])
+    smooth[part] = cv2.GaussianBlur(run_on, (0, 0), 1.5 * canvas.scale)
+    return mix(colours, smooth, np.maximum(soften(zone, 0.8 * canvas.scale), zone).astype(np.float32))
 
 
 def take_off_lower(
