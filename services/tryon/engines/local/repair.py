@@ -138,8 +138,13 @@ def _body(canvas: Canvas, trunk: Form, forms: tuple[ArmForm, ArmForm], high: Mas
     for index in (0, 1):
         if _is_sleeved(canvas, index):
             tight &= ~_half(canvas, index)
-    touching = smoothed(closed(bare, 0.008 * canvas.unit), canvas.scale)  # no light comes through so narrow a gap
-    below = np.maximum.reduce([trunk.cover, forms[0].cover, forms[1].cover, touching])
+    touching = closed(bare, 0.008 * canvas.unit)  # no light comes through so narrow a gap
+    hands = (canvas.mattes.skin > 0.5) & canvas.skin_coloured
+    for limb, form in zip(canvas.body.skeleton.limbs, forms, strict=True):  # a wrist goes over into the hand that shows
+        near = canvas.limb(limb.wrist, limb.wrist * 0.6 + limb.fingertip * 0.4, 0.14, 0.14)
+        touching |= closed((form.mask | hands) & near, 0.035 * canvas.unit) & near
+    joined = smoothed(touching, canvas.scale)
+    below = np.maximum.reduce([trunk.cover, forms[0].cover, forms[1].cover, joined])
     rounded = smoothed(bare | tight, 0.045 * canvas.unit)  # a body has no corners
     share = blur(floats(np.broadcast_to(high, bare.shape)), 0.04 * canvas.unit)
     return floats(rounded * share + below * (1 - share))
