@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
@@ -12,7 +11,6 @@ from services.tryon.engines.local.arrays import (
     Plane,
     blur,
     closed,
-    components,
     dilate,
     erode,
     fill_holes,
@@ -29,6 +27,7 @@ from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.filters import filled_in
 from services.tryon.engines.local.repair import Repaired, bared_forearms
 from services.tryon.engines.local.shapes import unit
+from services.tryon.engines.local.sides import closed_gaps, cloth_in_depth
 from services.tryon.engines.local.warp import Fitting
 
 
@@ -102,21 +101,6 @@ def _arms(canvas: Canvas, where: Mask, colours: Colours) -> _Arms:
     return _Arms(mix(clean, colours, soften(inner, 0.6)), floats(alpha))
 
 
-def _slits(canvas: Canvas, arms: Mask, cover: Plane) -> Mask:
-    """Gaps between arm and torso too narrow to be background: cloth goes on behind an arm that touches it.
-
-    A gap is filled as a whole or not at all, or it would have rungs where its width changes.
-    """
-    solid = cover > 0.5
-    wide, narrow = (closed(arms | solid, share * canvas.unit) & ~arms & ~solid for share in (0.016, 0.008))
-    numbers, stats = components(wide)
-    filled = np.bincount(numbers[narrow], minlength=len(stats)) > 0.5 * stats[:, cv2.CC_STAT_AREA]
-    beside = np.unique(numbers[dilate(solid, 2)])
-    filled &= np.isin(np.arange(len(stats)), beside[beside > 0])
-    found: Mask = filled[numbers]
-    return found & dilate(arms, 0.05 * canvas.unit)
-
-
 def _head(canvas: Canvas) -> Plane:
     hips = canvas.row(float(canvas.body.skeleton.hips[1]))
     rows = np.arange(canvas.size[1])[:, None]
@@ -145,15 +129,6 @@ def _cracks(canvas: Canvas, drawn: DrawnGarment) -> Mask:
     return closed(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
 
 
-def _cloth_below(drawn: DrawnGarment) -> Colours:
-    """The garment's colours continued beyond its outline."""
-    cloth: Image | Colours = drawn.torso.colours
-    weight = drawn.torso.alpha
-    for sleeve in drawn.sleeves:
-        cloth, weight = mix(cloth, sleeve.colours, sleeve.alpha), np.maximum(weight, sleeve.alpha)
-    return filled_in(cloth, weight > 0.9)
-
-
 def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired, seed: int) -> Composed:
     """The finished canvas; folds and grain are the seed's."""
     gap = _armpit_gaps(canvas, fitting, drawn)
@@ -171,9 +146,9 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     light, finish = drape(canvas, fitting, drawn, seed), finish_of(canvas, drawn)
     grain = np.random.default_rng(seed + 1).standard_normal(cover.shape, np.float32)
     contact = _shadow_beside(np.clip(front + 0.8 * head, 0, 1), 5 * canvas.scale, int(2 * canvas.scale))
-    slits = _slits(canvas, where, cover)
-    below = _cloth_below(drawn)
-    for opening, shade in ((gap, 0.8), (_cracks(canvas, drawn), 0.92), (slits, 0.86)):
+    slits = closed_gaps(canvas, fitting, where, repaired.skin, drawn)
+    below = cloth_in_depth(drawn)
+    for opening, shade in ((gap, 0.8), (_cracks(canvas, drawn), 0.92), (slits, 0.74)):
         colours = mix(colours, below * np.float32(shade), floats(soften(dilate(opening, 1), 0.7) * (1 - head)))
     torso = light.torso * (1 - 0.38 * contact) * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
     torso = torso * (1 - 0.25 * hem_rim(drawn.torso, canvas))

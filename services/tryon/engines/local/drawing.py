@@ -137,18 +137,21 @@ def armhole(plan: SidePlan, under: float = 0.0) -> list[Vector]:
     return [plan.shoulder + along * share + inwards * hollow for share, hollow in zip(shares, hollows, strict=True)]
 
 
-def _cuff(section: ArmSection, inner: float, outer: float, beyond: float) -> list[Vector]:
-    """The end of a short sleeve: the front half of an ellipse across the arm, `beyond` pixels down the arm."""
+def _cuff(section: ArmSection, inner: float, outer: float, beyond: float, spared: float = 0.0) -> list[Vector]:
+    """The end of a short sleeve: the front half of an ellipse across the arm, `beyond` pixels down the arm.
+
+    `spared` is how much further down its outer end is.
+    """
     along = np.array([section.outward[1], -section.outward[0]])
     along = along if along[1] > 0 else -along
     marks = np.linspace(-1, 1, 9)
     centre = section.centre + along * beyond
     wide = np.where(marks < 0, inner, outer)
-    drops = 0.3 * section.radius * (1 - marks**2) - 0.1 * section.radius
+    drops = 0.3 * section.radius * (1 - marks**2) - 0.1 * section.radius + spared * np.clip(2 * marks, 0, 1)
     return [centre + section.outward * mark * w + along * d for mark, w, d in zip(marks, wide, drops, strict=True)]
 
 
-def _armhole_clip(canvas: Canvas, plan: SidePlan, index: int) -> Plane:
+def _armhole_clip(canvas: Canvas, plan: SidePlan, index: int, torso: Plane) -> Plane:
     """Where a sleeve may be drawn: outside the armhole's seam, and on the arm itself.
 
     The rest of it would cover the chest: cloth that really bunches up under the arm.
@@ -159,8 +162,11 @@ def _armhole_clip(canvas: Canvas, plan: SidePlan, index: int) -> Plane:
     top = [plan.shoulder + up + far, plan.shoulder + up, *armhole(plan, _UNDER)]
     if plan.sleeve_share < _SHORT:
         end = arm.section(plan.sleeve_share * arm.reach)
-        cuff = _cuff(end, _ROOM * end.depth, 2.2 * end.radius, 0.025 * measure)
-        return soften(polygon(canvas.size, [canvas.place(corner) for corner in (*top, *cuff)]), 1.0 * canvas.scale)
+        cuff = _cuff(end, _ROOM * end.depth, 2.2 * end.radius, 0.025 * measure, 0.15 * measure)
+        allowed = polygon(canvas.size, [canvas.place(corner) for corner in (*top, *cuff)])
+        # Sewn to the torso softly, but where there is no torso behind it, cloth ends sharply.
+        soft, sharp = soften(allowed, 1.0 * canvas.scale), smoothed(allowed, 1.0 * canvas.scale)
+        return floats(sharp + (soft - sharp) * torso)
     armpit = float((plan.armpit - arm.line[0]) @ unit(arm.line[1] - arm.line[0]))
     marks = np.arange(np.clip(armpit + 0.1 * measure, 0.3 * measure, arm.upper), arm.reach, 0.05 * measure)
     sections = [arm.section(mark) for mark in marks]
@@ -183,7 +189,7 @@ def _completed_torso(canvas: Canvas, fitting: Fitting, torso: Layer) -> Layer:
         across = middle + (plan.armpit - middle) * 0.4
         corners = [*armhole(plan)[3:], low, across + (low - plan.armpit)]
         planned |= polygon(canvas.size, [canvas.place(corner) for corner in corners])
-    return _filled(torso, soften(planned, 0.8 * canvas.scale)) if planned.any() else torso
+    return _filled(torso, smoothed(planned, 0.8 * canvas.scale)) if planned.any() else torso
 
 
 def _shoulder_slivers(canvas: Canvas, fitting: Fitting, cover: Plane) -> Mask:
@@ -229,9 +235,9 @@ def _filled(layer: Layer, planned: Plane) -> Layer:
     )
 
 
-def _clipped(canvas: Canvas, fitting: Fitting, sleeve: Layer) -> Layer:
+def _clipped(canvas: Canvas, fitting: Fitting, sleeve: Layer, torso: Plane) -> Layer:
     index = 0 if sleeve.sign < 0 else 1
-    clip = _armhole_clip(canvas, fitting.plans[index], index)
+    clip = _armhole_clip(canvas, fitting.plans[index], index, torso)
     return _completed_sleeve(canvas, fitting, replace(sleeve, alpha=sleeve.alpha * clip))
 
 
@@ -251,7 +257,8 @@ def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGar
     opening = neck_opening(garment.landmarks.neckline, size_of(garment.cloth.alpha), garment.cloth.scale)
     drawn = [draw_part(canvas, garment.cloth, garment.mask, part, opening) for part in fitting.parts]
     layers = _with_one_torso([layer for layer, _ in drawn])
-    layers = [_completed_torso(canvas, fitting, layers[0]), *(_clipped(canvas, fitting, layer) for layer in layers[1:])]
+    torso = _completed_torso(canvas, fitting, layers[0])
+    layers = [torso, *(_clipped(canvas, fitting, layer, torso.alpha) for layer in layers[1:])]
     slivers = _shoulder_slivers(canvas, fitting, DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1]).cover)
     if slivers.any():
         layers[0] = _filled(layers[0], smoothed(slivers, 1.8 * canvas.scale))
