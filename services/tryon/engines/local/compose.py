@@ -23,12 +23,14 @@ from services.tryon.engines.local.arrays import (
 from services.tryon.engines.local.bare import Form
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.drape import cast_below, drape, finish_of, hem_rim
-from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.filters import filled_in
+from services.tryon.engines.local.layers import DrawnGarment
 from services.tryon.engines.local.repair import Repaired, bared_forearms
 from services.tryon.engines.local.shapes import unit
 from services.tryon.engines.local.sides import closed_gaps, cloth_in_depth
 from services.tryon.engines.local.warp import Fitting
+
+_NEAR_ARMPIT = 0.35  # of the arm; further down a gap beside a sleeve is no fold of the armpit
 
 
 @dataclass(frozen=True)
@@ -119,13 +121,15 @@ def _armpit_gaps(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
     for sleeve in drawn.sleeves:
         index = 0 if sleeve.sign < 0 else 1
         plan = fitting.plans[index]
-        gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, 0.9 * plan.sleeve_share, 1.05)
+        gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, min(0.9 * plan.sleeve_share, _NEAR_ARMPIT), 1.05)
     return gap & (drawn.cover < 0.95) & closed(drawn.cover > 0.5, 0.12 * canvas.unit)
 
 
-def _cracks(canvas: Canvas, drawn: DrawnGarment) -> Mask:
+def _cracks(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
     """Slits along the seams of the sleeves, where neither part covers all of a pixel."""
+    lowest = canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans)) + 0.05 * canvas.unit
     near = dilate(drawn.torso.alpha > 0.5, 0.03 * canvas.unit) & dilate(drawn.sleeve_cover > 0.5, 0.03 * canvas.unit)
+    near &= np.arange(canvas.size[1])[:, None] < lowest
     return closed(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
 
 
@@ -148,7 +152,7 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     contact = _shadow_beside(np.clip(front + 0.8 * head, 0, 1), 5 * canvas.scale, int(2 * canvas.scale))
     slits = closed_gaps(canvas, fitting, where, repaired.skin, drawn)
     below = cloth_in_depth(drawn)
-    for opening, shade in ((gap, 0.8), (_cracks(canvas, drawn), 0.92), (slits, 0.74)):
+    for opening, shade in ((gap, 0.65), (_cracks(canvas, fitting, drawn), 0.92), (slits, 0.74)):
         colours = mix(colours, below * np.float32(shade), floats(soften(dilate(opening, 1), 0.7) * (1 - head)))
     torso = light.torso * (1 - 0.38 * contact) * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
     torso = torso * (1 - 0.25 * hem_rim(drawn.torso, canvas))

@@ -17,7 +17,7 @@ from services.tryon.engines.local.arrays import (
     resize_plane,
 )
 from services.tryon.engines.local.canvas import Canvas
-from services.tryon.engines.local.drawing import DrawnGarment, Layer
+from services.tryon.engines.local.layers import DrawnGarment, Layer
 from services.tryon.engines.local.light import Light, edge_width, light_on, noise_of, plainness, tone_of
 from services.tryon.engines.local.warp import Fitting
 

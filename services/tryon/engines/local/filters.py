@@ -105,3 +105,28 @@ def push_pull(colours: Colours, known: Plane) -> Colours:
         here = total / np.maximum(weight, 1e-6)[..., None]
         filled = floats(here * trust + coarse * (1 - trust))
     return filled
+
+
+def mirrored(colours: Image, known: Mask, where: Mask) -> Image:
+    """The picture with what is known mirrored at its outline into `where`: a pattern goes on as a pattern."""
+    result = colours.copy()
+    rows, columns = np.nonzero(where & ~known)
+    if len(rows) == 0 or not known.any():
+        return result
+    reach = 40  # pixels of what is known around what is asked for
+    top, left = max(0, int(rows.min()) - reach), max(0, int(columns.min()) - reach)
+    window = known[top : int(rows.max()) + reach, left : int(columns.max()) + reach]
+    if not window.any():
+        return result
+    _, labels = cv2.distanceTransformWithLabels(
+        (~window).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    nearest = np.zeros((int(labels.max()) + 1, 2), np.intp)
+    inside = np.nonzero(window)
+    nearest[labels[inside]] = np.stack(inside, axis=1)
+    edge = nearest[labels[rows - top, columns - left]] + (top, left)
+    source = np.clip(2 * edge - np.stack([rows, columns], axis=1), 0, np.array(known.shape) - 1)
+    hit = known[source[:, 0], source[:, 1]]
+    source = np.where(hit[:, None], source, edge)
+    result[rows, columns] = colours[source[:, 0], source[:, 1]]
+    return result

@@ -76,10 +76,18 @@ def bared_forearms(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -
     return bared & (canvas.mattes.top > 0.4)
 
 
+def _bare_of(canvas: Canvas, fitting: Fitting, index: int, arm: Mask) -> Mask:
+    """What may be bare of an arm: of one in a long sleeve the hand; beside that sleeve nothing is skin."""
+    if fitting.plans[index].sleeve_share < 0.8:
+        return arm
+    limb = canvas.body.skeleton.limbs[index]
+    return arm & canvas.limb(limb.wrist, limb.fingertip, 0.15, 0.15)
+
+
 def _zones(
     canvas: Canvas, cover: Plane, fitting: Fitting, trunk: Form, forms: tuple[Form, Form], waist: Plane
 ) -> _Zones:
-    arms = (forms[0].mask, forms[1].mask)
+    arms = [_bare_of(canvas, fitting, index, form.mask) for index, form in enumerate(forms)]
     mattes, scale = canvas.mattes, canvas.scale
     protected = mattes.face | (mattes.hair > 0.55)
     top = mattes.top > 0.25

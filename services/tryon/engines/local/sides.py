@@ -1,17 +1,91 @@
-"""The sides of a dressed trunk: what is to be seen between it and the arms that hang beside it."""
+"""Trunk and arms beside each other: where the cloth of each ends, and what is to be seen between them."""
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from services.tryon.engines.local.arrays import Colours, Image, Mask, Plane, Vector, floats, mix, size_of
+from services.tryon.engines.local.arrays import (
+    Colours,
+    Image,
+    Mask,
+    Plane,
+    Vector,
+    closed,
+    components,
+    dilate,
+    erode,
+    floats,
+    mix,
+    size_of,
+    smoothed,
+    soften,
+)
 from services.tryon.engines.local.canvas import Canvas
-from services.tryon.engines.local.drawing import DrawnGarment
-from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.filters import mirrored, push_pull
+from services.tryon.engines.local.layers import DrawnGarment, Layer
+from services.tryon.engines.local.shapes import unit
 from services.tryon.engines.local.warp import Fitting
 
 _NARROW = 0.06  # body units: a gap that the old garment filled and that is no wider stays filled
 _SLANT = 0.15  # columns per row by which the filling ends where the gap gets wider
+_STANDING_OUT = 0.012  # body units
 _COARSE = 8  # a colour of the depth has no detail
+
+
+def trimmed(canvas: Canvas, fitting: Fitting, torso: Layer) -> Layer:
+    """The torso without what stands out of its sides: rests of sleeves that hung close to it in the garment's picture.
+
+    A side was placed along the body; the cloth's edge may lie a little further out, but evenly from armpit to hem.
+    """
+    rows, columns = np.arange(canvas.size[1]), np.arange(canvas.size[0])[None]
+    alpha = torso.alpha
+    for index, plan in enumerate(fitting.plans):
+        first, last = (canvas.row(float(plan.edge[end][1])) for end in (0, -1))
+        below = rows[max(0, round(first)) : max(0, round(last))]
+        sign = -1 if index == 0 else 1
+        if plan.sleeve_share == 0 or len(below) == 0:
+            continue
+        planned = (fitting.edges(index, canvas.frame_rows()[below]) - canvas.origin[0]) * canvas.scale
+        solid = alpha[below] > 0.5
+        edge = solid.argmax(axis=1) if index == 0 else solid.shape[1] - 1 - solid[:, ::-1].argmax(axis=1)
+        usual = max(0.0, float(np.median((edge - planned) * sign)))
+        most = planned + sign * (usual + _STANDING_OUT * canvas.unit)
+        alpha = alpha.copy()
+        alpha[below] *= np.clip((most[:, None] - columns) * sign + 0.5, 0, 1)
+    return replace(torso, alpha=floats(alpha))
+
+
+def bare_in_sleeve(canvas: Canvas, index: int, share: float, cover: Mask) -> Mask:
+    """The skin beside a long sleeve: of an arm that is thicker, or bent otherwise, than the cloth is wide."""
+    limb, arm = canvas.body.skeleton.limbs[index], canvas.body.arms[index]
+    forearm = limb.wrist - limb.elbow
+    lower = max(1.0, arm.reach - arm.upper)
+    cuff = limb.elbow + forearm * min(1.0, max(0.0, (share * arm.reach - 0.02 * arm.measure - arm.upper) / lower))
+    near = canvas.limb(limb.shoulder + (limb.elbow - limb.shoulder) * 0.3, limb.elbow, 0.25, 0.36)
+    near |= canvas.limb(limb.elbow, cuff, 0.36, 0.16)
+    along, place = unit(forearm), canvas.place(cuff)
+    rows, columns = np.ogrid[0 : canvas.size[1], 0 : canvas.size[0]]
+    near &= (columns - place[0]) * along[0] + (rows - place[1]) * along[1] < 0
+    bare = closed((canvas.mattes.skin > 0.5) & near, 0.14 * canvas.unit) & near & (canvas.mattes.person > 0.5)
+    numbers, _ = components(bare & ~canvas.mattes.face & ~cover)
+    beside = np.unique(numbers[dilate(cover, 2)])
+    found: Mask = np.isin(numbers, beside[beside > 0])
+    return found
+
+
+def widened(sleeve: Layer, bare: Mask, canvas: Canvas) -> Layer:
+    """The sleeve over what is bare beside it, in colours from within: its rim may be stretched and pale."""
+    solid = sleeve.alpha > 0.5
+    planned = floats(smoothed(bare | solid, 1.5 * canvas.scale) * soften(dilate(bare, 3), 0.8))
+    within = erode(sleeve.alpha > 0.9, 0.02 * canvas.unit)
+    colours = mirrored(sleeve.colours, within, dilate(bare, 0.08 * canvas.unit))
+    return replace(
+        sleeve,
+        colours=colours,
+        alpha=floats(np.maximum(sleeve.alpha, planned)),
+        whole=floats(np.maximum(sleeve.whole, planned)),
+    )
 
 
 def closed_gaps(canvas: Canvas, fitting: Fitting, arms: Mask, painted: Mask, drawn: DrawnGarment) -> Mask:
