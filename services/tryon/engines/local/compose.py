@@ -1,6 +1,6 @@
 """Putting the layers together: repaired body, garment, arms and head in front, and the light that joins them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,9 +25,9 @@ from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.drape import cast_below, drape, finish_of, hem_rim
 from services.tryon.engines.local.filters import filled_in
 from services.tryon.engines.local.layers import DrawnGarment
-from services.tryon.engines.local.repair import Repaired, bared_forearms
+from services.tryon.engines.local.repair import Repaired, bared_arms
 from services.tryon.engines.local.shapes import unit
-from services.tryon.engines.local.sides import closed_gaps, cloth_in_depth
+from services.tryon.engines.local.sides import closed_gaps, cloth_in_depth, widened
 from services.tryon.engines.local.warp import Fitting
 
 _NEAR_ARMPIT = 0.35  # of the arm; further down a gap beside a sleeve is no fold of the armpit
@@ -78,7 +78,7 @@ def _in_front(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mas
     solid = closed(opened((skin > 0.5) & arms, 0.02 * canvas.unit), 0.03 * canvas.unit)
     solid &= (canvas.mattes.person > 0.5) & arms
     solid = opened(solid & ~_unlike_within(canvas, solid), 0.02 * canvas.unit)
-    return fill_holes(solid | bared_forearms(canvas, fitting, forms))
+    return fill_holes(solid | bared_arms(canvas, fitting, forms))
 
 
 def _unlike_within(canvas: Canvas, arms: Mask) -> Mask:
@@ -137,6 +137,9 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     """The finished canvas; folds and grain are the seed's."""
     gap = _armpit_gaps(canvas, fitting, drawn)
     where = _in_front(canvas, fitting, repaired.arms) & ~gap
+    slits = closed_gaps(canvas, fitting, where, repaired.skin, drawn)
+    if slits.any():
+        drawn = replace(drawn, torso=widened(drawn.torso, slits, canvas))
     cover, sleeves, head = drawn.cover, drawn.sleeve_cover, _head(canvas)
     arms = _arms(canvas, where, repaired.colours)
     front = arms.alpha * (1 - sleeves)
@@ -150,12 +153,11 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     light, finish = drape(canvas, fitting, drawn, seed), finish_of(canvas, drawn)
     grain = np.random.default_rng(seed + 1).standard_normal(cover.shape, np.float32)
     contact = _shadow_beside(np.clip(front + 0.8 * head, 0, 1), 5 * canvas.scale, int(2 * canvas.scale))
-    slits = closed_gaps(canvas, fitting, where, repaired.skin, drawn)
     below = cloth_in_depth(drawn)
-    for opening, shade in ((gap, 0.65), (_cracks(canvas, fitting, drawn), 0.92), (slits, 0.74)):
+    for opening, shade in ((gap, 0.65), (_cracks(canvas, fitting, drawn), 0.92)):
         colours = mix(colours, below * np.float32(shade), floats(soften(dilate(opening, 1), 0.7) * (1 - head)))
     torso = light.torso * (1 - 0.38 * contact) * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
-    torso = torso * (1 - 0.25 * hem_rim(drawn.torso, canvas))
+    torso = torso * (1 - 0.25 * hem_rim(drawn.torso, canvas)) * (1 - 0.2 * soften(slits, 1.5 * canvas.scale))
     colours = mix(colours, finish(drawn.torso, torso, grain), floats(drawn.torso.alpha * (1 - head)))
     cuffs = 1 - 0.5 * _shadow_beside(sleeves, 3 * canvas.scale, int(2 * canvas.scale))
     beside = soften(dilate((drawn.torso.alpha > 0.02) | slits, 2 * canvas.scale), 1.0)

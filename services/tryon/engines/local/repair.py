@@ -22,6 +22,8 @@ from services.tryon.engines.local.skin import neck, painted_skin, skin_shown
 from services.tryon.engines.local.waistband import continued_upwards, waist_of
 from services.tryon.engines.local.warp import Fitting
 
+_ARMPIT_FOLD = 0.36  # of the upper arm
+
 
 @dataclass(frozen=True)
 class Repaired:
@@ -66,11 +68,17 @@ def _half(canvas: Canvas, index: int) -> Mask:
     return left if index == 0 else ~left
 
 
-def bared_forearms(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mask:
-    """Forearms that the old sleeve hid and the new one does not: they lie in front of whatever they cross."""
+def bared_arms(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mask:
+    """What the old sleeve hid of the arms and the new one does not: it lies in front of whatever it crosses.
+
+    The forearm; without a sleeve also the upper arm from the fold of the armpit, where a garment's side ends behind it.
+    """
     bared = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
     for index in (0, 1):
         limb = canvas.body.skeleton.limbs[index]
+        if fitting.plans[index].sleeve_share == 0 and _is_sleeved(canvas, index):
+            fold = limb.shoulder + (limb.elbow - limb.shoulder) * _ARMPIT_FOLD
+            bared |= canvas.limb(fold, limb.elbow, 0.14, 0.14) & forms[index].mask
         if fitting.plans[index].sleeve_share < 0.8 and _in_long_sleeve(canvas, index):
             bared |= canvas.limb(limb.elbow, limb.wrist, 0.14, 0.12) & forms[index].mask
     return bared & (canvas.mattes.top > 0.4)
@@ -99,7 +107,7 @@ def _zones(
     sleeves = [dilate(form.mask, 0.1 * canvas.unit) for i, form in enumerate(forms) if _in_long_sleeve(canvas, i)]
     for sleeve in sleeves:
         old |= closed(old, 0.06 * canvas.unit) & sleeve & ~protected & (mattes.skin < 0.5)
-    exposed = old & ((cover < 0.98) | bared_forearms(canvas, fitting, forms))
+    exposed = old & ((cover < 0.98) | bared_arms(canvas, fitting, forms))
     bare = arms[0] | arms[1] | trunk.mask
     high = np.arange(canvas.size[1])[:, None] < canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans))
     fillet = (soften(bare, 0.04 * canvas.unit) > 0.5) & high  # a body has no corners

@@ -14,7 +14,6 @@ from services.tryon.engines.local.arrays import (
     closed,
     components,
     dilate,
-    erode,
     floats,
     mix,
     size_of,
@@ -74,17 +73,16 @@ def bare_in_sleeve(canvas: Canvas, index: int, share: float, cover: Mask) -> Mas
     return found
 
 
-def widened(sleeve: Layer, bare: Mask, canvas: Canvas) -> Layer:
-    """The sleeve over what is bare beside it, in colours from within: its rim may be stretched and pale."""
-    solid = sleeve.alpha > 0.5
-    planned = floats(smoothed(bare | solid, 1.5 * canvas.scale) * soften(dilate(bare, 3), 0.8))
-    within = erode(sleeve.alpha > 0.9, 0.02 * canvas.unit)
-    colours = mirrored(sleeve.colours, within, dilate(bare, 0.08 * canvas.unit))
+def widened(layer: Layer, beside: Mask, canvas: Canvas) -> Layer:
+    """The cloth over what is open beside it, in colours from within: its rim may be stretched and pale."""
+    solid = layer.alpha > 0.5
+    planned = floats(smoothed(beside | solid, 1.5 * canvas.scale) * soften(dilate(beside, 3), 0.8))
+    within = soften(layer.alpha > 0.9, 0.04 * canvas.unit) > 0.75  # mirrored at an even line
     return replace(
-        sleeve,
-        colours=colours,
-        alpha=floats(np.maximum(sleeve.alpha, planned)),
-        whole=floats(np.maximum(sleeve.whole, planned)),
+        layer,
+        colours=mirrored(layer.colours, within, dilate(beside, 0.08 * canvas.unit)),
+        alpha=floats(np.maximum(layer.alpha, planned)),
+        whole=floats(np.maximum(layer.whole, planned)),
     )
 
 

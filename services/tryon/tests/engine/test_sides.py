@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from sandbox import mannequin
-from sandbox.drawings import tshirt
-from services.tryon.engines.local.arrays import Mask, floats
+from sandbox.drawings import sweater, tshirt, vest
+from services.tryon.engines.local.arrays import Mask, erode, floats
 from services.tryon.engines.local.engine import LocalEngine
-from services.tryon.engines.local.sides import closed_gaps, cloth_in_depth
+from services.tryon.engines.local.filters import mirrored
+from services.tryon.engines.local.sides import closed_gaps, cloth_in_depth, trimmed
 from services.tryon.tests.engine.conftest import encoded
 from services.tryon.tests.engine.test_light import Try
 
@@ -77,3 +78,48 @@ def test_the_outer_half_of_a_short_sleeves_cuff_is_the_garments_own(plain: Try) 
         outside = (columns - bone) * sleeve.sign > 0
         whole, seen = ((plane > 0.9) & outside for plane in (sleeve.whole, sleeve.alpha))
         assert seen.sum() > 0.98 * whole.sum() > 500
+
+
+def test_a_pattern_goes_on_as_a_pattern_where_cloth_is_continued() -> None:
+    stripes = np.zeros((40, 100, 3), np.uint8)
+    stripes[:, np.arange(100) % 10 < 5] = 200
+    known = np.broadcast_to(np.arange(100)[None] < 60, (40, 100))
+    asked = np.broadcast_to((np.arange(100)[None] >= 60) & (np.arange(100)[None] < 80), (40, 100))
+    grown = mirrored(np.where(known[..., None], stripes, np.uint8(90)), known, asked)
+    assert np.array_equal(grown[:, 60:79], stripes[:, 58:39:-1])
+    assert (grown[:, 80:] == 90).all()
+
+
+def test_a_rest_of_a_sleeve_that_stands_out_of_the_side_is_cut_off(plain: Try) -> None:
+    edge = plain.fitting.plans[1].edge
+    rows = np.round([plain.canvas.row(float(edge[index][1])) for index in (2, 5)]).astype(int)
+    torso = plain.drawn.torso
+    column = plain.at(0, 0)[1]
+    side = column + int((torso.alpha[rows[0] : rows[1], column:] > 0.5).sum(axis=1).min())
+    lobed = torso.alpha.copy()
+    lobed[rows[0] : rows[1], column : side + round(0.08 * plain.canvas.unit)] = 1
+    cut = trimmed(plain.canvas, plain.fitting, replace(torso, alpha=lobed)).alpha[rows[0] : rows[1]]
+    assert cut[:, side + round(0.04 * plain.canvas.unit) :].max() < 0.5
+    assert (np.abs(trimmed(plain.canvas, plain.fitting, torso).alpha - torso.alpha) > 0.5).sum() < 60
+
+
+def test_a_long_sleeve_covers_the_whole_arm(engine: LocalEngine) -> None:
+    made = Try(engine, encoded(mannequin.person()), sweater())
+    left, top, right, bottom = made.canvas.box
+    skin = made.scene.photo[top:bottom, left:right].astype(int)
+    bare = (skin[..., 2] - skin[..., 0] > 40) & (made.canvas.mattes.top < 0.2)
+    changed = np.abs(made.composed.image.astype(int) - skin).max(axis=2) > 25
+    rows = np.arange(len(skin))[:, None]
+    arms = bare & (rows > made.at(0, 400)[0]) & (rows < made.at(0, 555)[0])
+    assert arms.sum() > 3000
+    assert changed[arms].mean() > 0.99
+    assert not (made.repaired.skin & (rows > made.at(0, 400)[0]) & (rows < made.at(0, 540)[0])).any()
+
+
+def test_an_arm_without_a_sleeve_hangs_before_the_side_of_the_garment(engine: LocalEngine) -> None:
+    made = Try(engine, encoded(mannequin.person()), vest())
+    for sign, form in zip((-1, 1), made.repaired.arms, strict=True):
+        rows = slice(made.at(0, 370)[0], made.at(0, 430)[0])
+        core = erode(form.mask, 3)[rows]
+        assert core.sum() > 400
+        assert made.composed.shown[rows][core].mean() < 0.02, sign
