@@ -10,7 +10,7 @@ from sandbox.drawings import sweater, tshirt, vest
 from services.tryon.engines.local.arrays import Mask, erode, floats
 from services.tryon.engines.local.engine import LocalEngine
 from services.tryon.engines.local.filters import mirrored
-from services.tryon.engines.local.sides import closed_gaps, cloth_in_depth, trimmed
+from services.tryon.engines.local.sides import bare_in_sleeve, closed_gaps, cloth_in_depth, trimmed, widened
 from services.tryon.tests.engine.conftest import encoded
 from services.tryon.tests.engine.test_light import Try
 
@@ -103,17 +103,26 @@ def test_a_rest_of_a_sleeve_that_stands_out_of_the_side_is_cut_off(plain: Try) -
     assert (np.abs(trimmed(plain.canvas, plain.fitting, torso).alpha - torso.alpha) > 0.5).sum() < 60
 
 
-def test_a_long_sleeve_covers_the_whole_arm(engine: LocalEngine) -> None:
+def test_a_long_sleeve_that_is_too_narrow_is_widened_to_cover_its_arm_but_not_the_hand(engine: LocalEngine) -> None:
     made = Try(engine, encoded(mannequin.person()), sweater())
-    left, top, right, bottom = made.canvas.box
-    skin = made.scene.photo[top:bottom, left:right].astype(int)
-    bare = (skin[..., 2] - skin[..., 0] > 40) & (made.canvas.mattes.top < 0.2)
-    changed = np.abs(made.composed.image.astype(int) - skin).max(axis=2) > 25
-    rows = np.arange(len(skin))[:, None]
-    arms = bare & (rows > made.at(0, 400)[0]) & (rows < made.at(0, 555)[0])
-    assert arms.sum() > 3000
-    assert changed[arms].mean() > 0.99
-    assert not (made.repaired.skin & (rows > made.at(0, 400)[0]) & (rows < made.at(0, 540)[0])).any()
+    assert not made.repaired.skin[made.at(0, 400)[0] : made.at(0, 540)[0]].any()  # beside a sleeve nothing is painted
+    canvas = made.canvas
+    rows = np.arange(canvas.size[1])[:, None]
+    forearm, hand = ((rows > made.at(0, y)[0]) & (rows < made.at(0, end)[0]) for y, end in ((440, 545), (590, 650)))
+    skin = canvas.mattes.skin > 0.5
+    for sleeve in made.drawn.sleeves:
+        index = 0 if sleeve.sign < 0 else 1
+        half = (np.arange(canvas.size[0])[None] - made.at(0, 0)[1]) * sleeve.sign > 0
+        narrow = floats(erode(sleeve.alpha > 0.5, 0.09 * canvas.unit))
+        cover = np.maximum(narrow, made.drawn.torso.alpha) > 0.5
+        bare = bare_in_sleeve(canvas, index, made.fitting.plans[index].sleeve_share, cover)
+        missing = skin & half & forearm & ~cover
+        assert missing.sum() > 200
+        wide = widened(replace(sleeve, alpha=narrow), bare, canvas)
+        assert (wide.alpha > 0.5)[missing].mean() > 0.93
+        assert (wide.alpha > 0.5)[skin & half & hand].mean() < 0.02
+        colour = np.median(wide.colours[erode(missing, 1)], axis=0)
+        assert np.abs(colour - np.median(sleeve.colours[sleeve.alpha > 0.9], axis=0)).max() < 30
 
 
 def test_an_arm_without_a_sleeve_hangs_before_the_side_of_the_garment(engine: LocalEngine) -> None:
