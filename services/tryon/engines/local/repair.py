@@ -22,7 +22,7 @@ from services.tryon.engines.local.skin import neck, painted_skin, skin_shown
 from services.tryon.engines.local.waistband import continued_upwards, waist_of
 from services.tryon.engines.local.warp import Fitting
 
-_ARMPIT_FOLD = 0.36  # of the upper arm
+_ARMPIT_FOLD = 0.4  # of the upper arm
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,14 @@ def _half(canvas: Canvas, index: int) -> Mask:
     return left if index == 0 else ~left
 
 
+def _beside_trunk(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
+    """What lies at the garment's side or beyond it: an arm that hangs does not reach further in."""
+    sides = (fitting.edges(index, canvas.frame_rows()) - canvas.origin[0]) * canvas.scale
+    outwards = (np.arange(canvas.size[0])[None] - sides[:, None]) * (-1 if index == 0 else 1)
+    beyond: Mask = outwards > -0.08 * canvas.unit
+    return beyond
+
+
 def bared_arms(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mask:
     """What the old sleeve hid of the arms and the new one does not: it lies in front of whatever it crosses.
 
@@ -78,7 +86,9 @@ def bared_arms(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Ma
         limb = canvas.body.skeleton.limbs[index]
         if fitting.plans[index].sleeve_share == 0 and _is_sleeved(canvas, index):
             fold = limb.shoulder + (limb.elbow - limb.shoulder) * _ARMPIT_FOLD
-            bared |= canvas.limb(fold, limb.elbow, 0.14, 0.14) & forms[index].mask
+            bared |= (
+                canvas.limb(fold, limb.elbow, 0.14, 0.14) & forms[index].mask & _beside_trunk(canvas, fitting, index)
+            )
         if fitting.plans[index].sleeve_share < 0.8 and _in_long_sleeve(canvas, index):
             bared |= canvas.limb(limb.elbow, limb.wrist, 0.14, 0.12) & forms[index].mask
     return bared & (canvas.mattes.top > 0.4)
