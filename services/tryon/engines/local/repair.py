@@ -79,17 +79,19 @@ def _beside_trunk(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
 def bared_arms(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mask:
     """What the old sleeve hid of the arms and the new one does not: it lies in front of whatever it crosses.
 
-    The forearm; without a sleeve also the upper arm from the fold of the armpit, where a garment's side ends behind it.
+    The forearm; without a new sleeve, where a short one was, also the upper arm from the fold of the armpit: a
+    garment's side ends behind it. After a long sleeve its width is not known well enough.
     """
     bared = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
     for index in (0, 1):
         limb = canvas.body.skeleton.limbs[index]
-        if fitting.plans[index].sleeve_share == 0 and _is_sleeved(canvas, index):
+        long = _in_long_sleeve(canvas, index)
+        if fitting.plans[index].sleeve_share == 0 and _is_sleeved(canvas, index) and not long:
             fold = limb.shoulder + (limb.elbow - limb.shoulder) * _ARMPIT_FOLD
             bared |= (
                 canvas.limb(fold, limb.elbow, 0.14, 0.14) & forms[index].mask & _beside_trunk(canvas, fitting, index)
             )
-        if fitting.plans[index].sleeve_share < 0.8 and _in_long_sleeve(canvas, index):
+        if fitting.plans[index].sleeve_share < 0.8 and long:
             bared |= canvas.limb(limb.elbow, limb.wrist, 0.14, 0.12) & forms[index].mask
     return bared & (canvas.mattes.top > 0.4)
 
