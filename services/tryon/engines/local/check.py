@@ -24,8 +24,8 @@ from services.tryon.engines.local.arrays import (
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.compose import Composed
 from services.tryon.engines.local.cutout import Cloth
-from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.garment import Garment
+from services.tryon.engines.local.layers import DrawnGarment
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.parse import labels_again
 from services.tryon.engines.local.pose import LEFT_EYE, RIGHT_EYE, Pose, pose_again

@@ -1,8 +1,7 @@
 """Putting the layers together: repaired body, garment, arms and head in front, and the light that joins them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
@@ -12,7 +11,6 @@ from services.tryon.engines.local.arrays import (
     Plane,
     blur,
     closed,
-    components,
     dilate,
     erode,
     fill_holes,
@@ -25,11 +23,14 @@ from services.tryon.engines.local.arrays import (
 from services.tryon.engines.local.bare import ArmForm
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.drape import cast_below, drape, finish_of, hem_rim
-from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.filters import filled_in
+from services.tryon.engines.local.layers import DrawnGarment
 from services.tryon.engines.local.repair import Repaired, armhole, bared_arms
 from services.tryon.engines.local.shapes import unit
+from services.tryon.engines.local.sides import closed_gaps, cloth_in_depth, widened
 from services.tryon.engines.local.warp import Fitting
+
+_NEAR_ARMPIT = 0.35  # of the arm; further down a gap beside a sleeve is no fold of the armpit
 
 
 @dataclass(frozen=True)
@@ -105,21 +106,6 @@ def _arms(canvas: Canvas, where: Mask, colours: Colours) -> _Arms:
     return _Arms(mix(clean, colours, soften(inner, 0.6)), floats(alpha))
 
 
-def _slits(canvas: Canvas, arms: Mask, cover: Plane) -> Mask:
-    """Gaps between arm and torso too narrow to be background: cloth goes on behind an arm that touches it.
-
-    A gap is filled as a whole or not at all, or it would have rungs where its width changes.
-    """
-    solid = cover > 0.5
-    wide, narrow = (closed(arms | solid, share * canvas.unit) & ~arms & ~solid for share in (0.016, 0.008))
-    numbers, stats = components(wide)
-    filled = np.bincount(numbers[narrow], minlength=len(stats)) > 0.5 * stats[:, cv2.CC_STAT_AREA]
-    beside = np.unique(numbers[dilate(solid, 2)])
-    filled &= np.isin(np.arange(len(stats)), beside[beside > 0])
-    found: Mask = filled[numbers]
-    return found & dilate(arms, 0.05 * canvas.unit)
-
-
 def _head(canvas: Canvas) -> Plane:
     hips = canvas.row(float(canvas.body.skeleton.hips[1]))
     rows = np.arange(canvas.size[1])[:, None]
@@ -138,29 +124,25 @@ def _armpit_gaps(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
     for sleeve in drawn.sleeves:
         index = 0 if sleeve.sign < 0 else 1
         plan = fitting.plans[index]
-        gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, 0.9 * plan.sleeve_share, 1.05)
+        gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, min(0.9 * plan.sleeve_share, _NEAR_ARMPIT), 1.05)
     return gap & (drawn.cover < 0.95) & closed(drawn.cover > 0.5, 0.12 * canvas.unit)
 
 
-def _cracks(canvas: Canvas, drawn: DrawnGarment) -> Mask:
+def _cracks(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
     """Slits along the seams of the sleeves, where neither part covers all of a pixel."""
+    lowest = canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans)) + 0.05 * canvas.unit
     near = dilate(drawn.torso.alpha > 0.5, 0.03 * canvas.unit) & dilate(drawn.sleeve_cover > 0.5, 0.03 * canvas.unit)
+    near &= np.arange(canvas.size[1])[:, None] < lowest
     return closed(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
-
-
-def _cloth_below(drawn: DrawnGarment) -> Colours:
-    """The garment's colours continued beyond its outline."""
-    cloth: Image | Colours = drawn.torso.colours
-    weight = drawn.torso.alpha
-    for sleeve in drawn.sleeves:
-        cloth, weight = mix(cloth, sleeve.colours, sleeve.alpha), np.maximum(weight, sleeve.alpha)
-    return filled_in(cloth, weight > 0.9)
 
 
 def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired, seed: int) -> Composed:
     """The finished canvas; folds and grain are the seed's."""
     gap = _armpit_gaps(canvas, fitting, drawn)
     where = _in_front(canvas, fitting, repaired.arms) & ~gap
+    slits = closed_gaps(canvas, fitting, where, repaired.skin, drawn)
+    if slits.any():
+        drawn = replace(drawn, torso=widened(drawn.torso, slits, canvas))
     cover, sleeves, head = drawn.cover, drawn.sleeve_cover, _head(canvas)
     arms = _arms(canvas, where, repaired.colours)
     front = arms.alpha * (1 - sleeves)
@@ -174,12 +156,11 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     light, finish = drape(canvas, fitting, drawn, seed), finish_of(canvas, drawn)
     grain = np.random.default_rng(seed + 1).standard_normal(cover.shape, np.float32)
     contact = _shadow_beside(np.clip(front + 0.8 * head, 0, 1), 5 * canvas.scale, int(2 * canvas.scale))
-    slits = _slits(canvas, where, cover)
-    below = _cloth_below(drawn)
-    for opening, shade in ((gap, 0.8), (_cracks(canvas, drawn), 0.92), (slits, 0.86)):
+    below = cloth_in_depth(drawn)
+    for opening, shade in ((gap, 0.65), (_cracks(canvas, fitting, drawn), 0.92)):
         colours = mix(colours, below * np.float32(shade), floats(soften(dilate(opening, 1), 0.7) * (1 - head)))
     torso = light.torso * (1 - 0.38 * contact) * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
-    torso = torso * (1 - 0.25 * hem_rim(drawn.torso, canvas))
+    torso = torso * (1 - 0.25 * hem_rim(drawn.torso, canvas)) * (1 - 0.2 * soften(slits, 1.5 * canvas.scale))
     colours = mix(colours, finish(drawn.torso, torso, grain), floats(drawn.torso.alpha * (1 - head)))
     cuffs = 1 - 0.5 * _shadow_beside(sleeves, 3 * canvas.scale, int(2 * canvas.scale))
     beside = soften(dilate((drawn.torso.alpha > 0.02) | slits, 2 * canvas.scale), 1.0)

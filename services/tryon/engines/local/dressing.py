@@ -10,7 +10,8 @@ from services.tryon.engines.local.body import Body
 from services.tryon.engines.local.canvas import Canvas, canvas_over
 from services.tryon.engines.local.check import Verdict, judge
 from services.tryon.engines.local.compose import Composed, compose
-from services.tryon.engines.local.drawing import Layer, draw_garment
+from services.tryon.engines.local.drawing import draw_garment
+from services.tryon.engines.local.layers import Layer
 from services.tryon.engines.local.legs import LowerBody, labels_without, lower_body_of
 from services.tryon.engines.local.lower_check import common_measures, judge_lower, judge_one_piece, reparse_overlap
 from services.tryon.engines.local.lower_compose import compose_lower, cover_of, draw_lower

@@ -21,8 +21,9 @@ from services.tryon.engines.local.arrays import (
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.compose import Composed
 from services.tryon.engines.local.drape import Fold, cast_below, drawn_folds, finish_of, hem_rim
-from services.tryon.engines.local.drawing import DrawnGarment, Layer, draw_part
+from services.tryon.engines.local.drawing import draw_part
 from services.tryon.engines.local.filters import filled_in
+from services.tryon.engines.local.layers import DrawnGarment, Layer
 from services.tryon.engines.local.legs import LowerBody
 from services.tryon.engines.local.light import grain_like
 from services.tryon.engines.local.lower_fit import LowerFitting

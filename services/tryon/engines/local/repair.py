@@ -77,21 +77,44 @@ def _half(canvas: Canvas, index: int) -> Mask:
     return left if index == 0 else ~left
 
 
+def _beside_trunk(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
+    """What lies at the garment's side or beyond it: an arm that hangs does not reach further in."""
+    sides = (fitting.edges(index, canvas.frame_rows()) - canvas.origin[0]) * canvas.scale
+    outwards = (np.arange(canvas.size[0])[None] - sides[:, None]) * (-1 if index == 0 else 1)
+    beyond: Mask = outwards > -0.08 * canvas.unit
+    return beyond
+
+
 def bared_arms(canvas: Canvas, fitting: Fitting, forms: tuple[ArmForm, ArmForm]) -> Mask:
-    """What of arms the old sleeves hid and the new ones do not: it lies in front of whatever it crosses."""
+    """What the old sleeve hid of the arms and the new one does not: it lies in front of whatever it crosses.
+
+    The forearm; without a new sleeve, where a short one was, also the upper arm from the armhole on: a garment's side
+    ends behind it. After a long sleeve its width is not known well enough.
+    """
     bared = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
     for index, form in enumerate(forms):
         limb, share = canvas.body.skeleton.limbs[index], fitting.plans[index].sleeve_share
-        if share < 0.8 and _in_long_sleeve(canvas, index):
+        long = _in_long_sleeve(canvas, index)
+        if share < 0.05 and _is_sleeved(canvas, index) and not long:
+            upper = form.forward(*armhole(canvas, index)) & (form.along < 1.2)
+            bared |= upper & _beside_trunk(canvas, fitting, index)
+        if share < 0.8 and long:
             bared |= canvas.limb(limb.elbow, limb.wrist, 0.14, 0.12) & form.mask
-        if share < 0.05 and _is_sleeved(canvas, index):
-            bared |= form.forward(*armhole(canvas, index)) & (form.along < 1.2)
     return bared & (canvas.mattes.top > 0.4)
+
+
+def _bare_of(canvas: Canvas, fitting: Fitting, index: int, arm: ArmForm) -> Plane:
+    """What may be bare of an arm: of one in a long sleeve the hand; beside that sleeve nothing is skin."""
+    if fitting.plans[index].sleeve_share < 0.8:
+        return arm.cover
+    limb = canvas.body.skeleton.limbs[index]
+    return floats(arm.cover * canvas.limb(limb.wrist, limb.fingertip, 0.15, 0.15))
 
 
 def _zones(
     canvas: Canvas, cover: Plane, fitting: Fitting, trunk: Form, forms: tuple[ArmForm, ArmForm], waist: Waist
 ) -> _Zones:
+    arms = [_bare_of(canvas, fitting, index, form) for index, form in enumerate(forms)]
     mattes, scale = canvas.mattes, canvas.scale
     protected = mattes.face | (mattes.hair > 0.55)
     top = mattes.top > 0.25
@@ -108,13 +131,13 @@ def _zones(
     rows = np.arange(canvas.size[1])[:, None]
     high = rows < canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans))
     near_outside = dilate(mattes.person < 0.3, 0.06 * canvas.unit)
-    body = _body(canvas, trunk, forms, high)
+    body = _body(canvas, trunk, arms, high)
     # Slivers of it beside the new garment are background, which lies as close as the old one.
     sliver = exposed & (body > 0.05) & (cover < 0.5)
     sliver &= ~dilate(opened(sliver | ((mattes.skin > 0.5) & ~old), 0.027 * canvas.unit), 2) & near_outside
     body *= 1 - soften(dilate(sliver, 2), 0.6 * scale)
     below = np.clip(rows - np.maximum(canvas.row(fitting.hem) - 2, waist.upper) + 0.5, 0, 1)
-    below = trunk.cover * below * (1 - np.maximum(forms[0].cover, forms[1].cover))
+    below = trunk.cover * below * (1 - np.maximum(*arms))
     worn = (rows < waist.lower) | closed(mattes.bottom > 0.5, 0.08 * canvas.unit)
     body *= 1 - below * ~worn
     below = below * worn
@@ -131,20 +154,20 @@ def _zones(
     return _Zones(old, exposed, skin, background, lower, floats(body), floats(below))
 
 
-def _body(canvas: Canvas, trunk: Form, forms: tuple[ArmForm, ArmForm], high: Mask) -> Plane:
+def _body(canvas: Canvas, trunk: Form, arms: list[Plane], high: Mask) -> Plane:
     """The bare body with one even outline."""
-    bare = forms[0].mask | forms[1].mask | trunk.mask
+    bare = (np.maximum(*arms) > 0.5) | trunk.mask
     tight = dilate(bare, 0.07 * canvas.unit) & high & (canvas.mattes.person > 0.6)
     for index in (0, 1):
         if _is_sleeved(canvas, index):
             tight &= ~_half(canvas, index)
     touching = closed(bare, 0.008 * canvas.unit)  # no light comes through so narrow a gap
     hands = (canvas.mattes.skin > 0.5) & canvas.skin_coloured
-    for limb, form in zip(canvas.body.skeleton.limbs, forms, strict=True):  # a wrist goes over into the hand that shows
+    for limb, arm in zip(canvas.body.skeleton.limbs, arms, strict=True):  # a wrist goes over into the hand that shows
         near = canvas.limb(limb.wrist, limb.wrist * 0.6 + limb.fingertip * 0.4, 0.14, 0.14)
-        touching |= closed((form.mask | hands) & near, 0.035 * canvas.unit) & near
+        touching |= closed(((arm > 0.5) | hands) & near, 0.035 * canvas.unit) & near
     joined = smoothed(touching, canvas.scale)
-    below = np.maximum.reduce([trunk.cover, forms[0].cover, forms[1].cover, joined])
+    below = np.maximum.reduce([trunk.cover, *arms, joined])
     rounded = smoothed(bare | tight, 0.045 * canvas.unit)  # a body has no corners
     share = blur(floats(np.broadcast_to(high, bare.shape)), 0.04 * canvas.unit)
     return floats(rounded * share + below * (1 - share))
