@@ -8,7 +8,7 @@ import numpy as np
 from services.tryon.engines.local.arrays import Image, Mask, floats, mix, soften
 from services.tryon.engines.local.body import Body
 from services.tryon.engines.local.canvas import Canvas, canvas_over
-from services.tryon.engines.local.check import Verdict, judge
+from services.tryon.engines.local.check import judge
 from services.tryon.engines.local.compose import Composed, compose
 from services.tryon.engines.local.drawing import draw_garment
 from services.tryon.engines.local.layers import Layer
@@ -25,6 +25,7 @@ from services.tryon.engines.local.pose import Pose
 from services.tryon.engines.local.refuse import garment_cropped
 from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.repair import take_off
+from services.tryon.engines.local.verdict import Verdict
 from services.tryon.engines.local.warp import Fitting
 
 Progress = Callable[[str, float], None]
@@ -85,7 +86,9 @@ def put_on_lower(wearer: Wearer, garment: LowerGarment, seed: int, progress: Pro
     common = common_measures(
         models, pose, wearer.photo, result, canvas, lower, garment.cloth, fitting.parts, repaired, composed
     )
-    return result, judge_lower(common, models, pose, result, canvas, lower, fitting, cover, composed, garment.error)
+    return result, judge_lower(
+        common, models, pose, result, canvas, lower, fitting, cover, composed, garment.cloth, garment.error
+    )
 
 
 def _without_waistband(garment: LowerGarment) -> bool:

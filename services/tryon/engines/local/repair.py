@@ -12,7 +12,7 @@ from services.tryon.engines.local.arrays import (
     closed,
     dilate,
     floats,
-    mix,
+    lay_over,
     opened,
     smoothed,
     soften,
@@ -33,7 +33,8 @@ class Repaired:
     exposed: Mask  # what had to be invented
     skin: Mask  # of that, the skin
     background: Mask  # of that, what is behind the person
-    arms: tuple[ArmForm, ArmForm]  # as they would be bare
+    bared: Mask  # of arms, what the old sleeves hid and the new ones do not
+    forward: Mask  # of arms, what hangs before a garment without sleeves
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def armhole(canvas: Canvas, index: int) -> tuple[float, float]:
 
     Where the arm was bare before, its own skin tells most of that.
     """
-    return (0.05, 0.72) if _is_sleeved(canvas, index) else (0.05, 0.42)
+    return (0.05, 0.5) if _is_sleeved(canvas, index) else (0.05, 0.42)
 
 
 def _half(canvas: Canvas, index: int) -> Mask:
@@ -85,7 +86,7 @@ def _beside_trunk(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
     return beyond
 
 
-def bared_arms(canvas: Canvas, fitting: Fitting, forms: tuple[ArmForm, ArmForm]) -> Mask:
+def _bared_arms(canvas: Canvas, fitting: Fitting, forms: tuple[ArmForm, ArmForm]) -> Mask:
     """What the old sleeve hid of the arms and the new one does not: it lies in front of whatever it crosses.
 
     The forearm; without a new sleeve, where a short one was, also the upper arm from the armhole on: a garment's side
@@ -103,6 +104,15 @@ def bared_arms(canvas: Canvas, fitting: Fitting, forms: tuple[ArmForm, ArmForm])
     return bared & (canvas.mattes.top > 0.4)
 
 
+def _forward(canvas: Canvas, fitting: Fitting, forms: tuple[ArmForm, ArmForm]) -> Mask:
+    """Where arms, real or painted, may hang before a garment without sleeves."""
+    found = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
+    for index, form in enumerate(forms):
+        if fitting.plans[index].sleeve_share == 0:
+            found |= form.forward(*armhole(canvas, index))
+    return found
+
+
 def _bare_of(canvas: Canvas, fitting: Fitting, index: int, arm: ArmForm) -> Plane:
     """What may be bare of an arm: of one in a long sleeve the hand; beside that sleeve nothing is skin."""
     if fitting.plans[index].sleeve_share < 0.8:
@@ -112,7 +122,13 @@ def _bare_of(canvas: Canvas, fitting: Fitting, index: int, arm: ArmForm) -> Plan
 
 
 def _zones(
-    canvas: Canvas, cover: Plane, fitting: Fitting, trunk: Form, forms: tuple[ArmForm, ArmForm], waist: Waist
+    canvas: Canvas,
+    cover: Plane,
+    trunk: Form,
+    forms: tuple[ArmForm, ArmForm],
+    bared: Mask,
+    fitting: Fitting,
+    waist: Waist,
 ) -> _Zones:
     arms = [_bare_of(canvas, fitting, index, form) for index, form in enumerate(forms)]
     mattes, scale = canvas.mattes, canvas.scale
@@ -127,7 +143,7 @@ def _zones(
     sleeves = [dilate(form.mask, 0.1 * canvas.unit) for i, form in enumerate(forms) if _in_long_sleeve(canvas, i)]
     for sleeve in sleeves:
         old |= closed(old, 0.06 * canvas.unit) & sleeve & ~protected & (mattes.skin < 0.5)
-    exposed = old & ((cover < 0.98) | bared_arms(canvas, fitting, forms))
+    exposed = old & ((cover < 0.98) | bared)
     rows = np.arange(canvas.size[1])[:, None]
     high = rows < canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans))
     near_outside = dilate(mattes.person < 0.3, 0.06 * canvas.unit)
@@ -188,8 +204,10 @@ def _fill_background(canvas: Canvas, colours: Colours, zone: Mask, noise: np.ran
         return colours
     certain = ~dilate(canvas.mattes.person > 0.05, 2)
     filled = filled_in(colours, certain)
-    filled += noise.standard_normal(filled.shape[:2], np.float32)[..., None] * 1.2  # the sensor's grain
-    return mix(colours, filled, np.maximum(soften(zone, 1.0), zone).astype(np.float32))
+    grain = noise.standard_normal(filled.shape[:2], np.float32)
+    filled += (grain * np.float32(1.2))[..., None]  # the sensor's grain
+    lay_over(colours, filled, np.maximum(soften(zone, 1.0), zone).astype(np.float32))
+    return colours
 
 
 def _fill_skin(
@@ -209,7 +227,8 @@ def _fill_skin(
     under = dilate(zone, 1.5 * scale) & ((cover > 0.3) | (mattes.skin > 0.5) | (mattes.bottom > 0.5) | zone)
     alpha = np.where(dilate(zone, 0.03 * canvas.unit), zones.body, 0)
     alpha = np.clip(np.maximum(alpha, (cover > 0.3) & under), 0, 1)
-    return mix(colours, skin, floats(alpha))
+    lay_over(colours, skin, floats(alpha))
+    return colours
 
 
 def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repaired:
@@ -218,7 +237,8 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
     arms = (arm_form(canvas, 0), arm_form(canvas, 1))
     trunk = trunk_form(canvas, fitting, neck(canvas))
     waist = waist_of(canvas)
-    zones = _zones(canvas, cover, fitting, trunk, arms, waist)
+    bared = _bared_arms(canvas, fitting, arms)
+    zones = _zones(canvas, cover, trunk, arms, bared, fitting, waist)
     colours = canvas.image.astype(np.float32)
     if zones.exposed.any():
         colours = _fill_background(canvas, colours, zones.background, noise)
@@ -227,4 +247,5 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
             reach = soften(dilate(zones.exposed & (zones.trousers > 0.02), 2), 0.8)
             colours = continued_upwards(canvas, colours, floats(zones.trousers * reach), zones.old, waist.upper)
     skin = zones.skin & zones.exposed
-    return Repaired(colours, zones.exposed, skin, zones.background & ~skin, arms)
+    forward = _forward(canvas, fitting, arms)
+    return Repaired(colours, zones.exposed, skin, zones.background & ~skin, bared, forward)

@@ -15,6 +15,7 @@ from services.tryon.engines.local.arrays import (
     erode,
     floats,
     resize_plane,
+    resize_weighted,
     within,
 )
 from services.tryon.engines.local.bare import ArmForm, Form
@@ -112,7 +113,7 @@ def _seam(canvas: Canvas, tone: SkinTone, lightness: Plane, near: Mask, limbs: P
     weight = resize_plane(floats(near), small)
     missing = canvas.lab - tone.at(np.ascontiguousarray(canvas.lab[..., 0]))
     missing[..., 0] = canvas.lab[..., 0] - lightness
-    missing = resize_plane(floats(np.clip(missing, (-45, -12, -14), (45, 12, 14)) * near[..., None]), small)
+    missing = resize_weighted(floats(np.clip(missing, (-45, -12, -14), (45, 12, 14))), floats(near), small)
     known, total = blur(weight, 0.012 * reach), blur(missing, 0.012 * reach)
     added = push_pull(floats(total / np.maximum(known, 1e-3)[..., None]), np.clip(4 * weight, 0, 1))
     far = cv2.distanceTransform((weight < 0.25).astype(np.uint8), cv2.DIST_L2, 5) / reach

@@ -8,6 +8,7 @@ import pytest
 from sandbox import mannequin
 from sandbox.drawings import sweater, tshirt, vest
 from services.tryon.engines.local.arrays import Mask, erode, floats
+from services.tryon.engines.local.bare import arm_form
 from services.tryon.engines.local.engine import LocalEngine
 from services.tryon.engines.local.filters import mirrored
 from services.tryon.engines.local.sides import bare_in_sleeve, closed_gaps, cloth_in_depth, trimmed, widened
@@ -127,7 +128,7 @@ def test_a_long_sleeve_that_is_too_narrow_is_widened_to_cover_its_arm_but_not_th
 
 def test_an_arm_without_a_sleeve_hangs_before_the_side_of_the_garment(engine: LocalEngine) -> None:
     made = Try(engine, encoded(mannequin.person()), vest())
-    for sign, form in zip((-1, 1), made.repaired.arms, strict=True):
+    for sign, form in zip((-1, 1), (arm_form(made.canvas, index) for index in (0, 1)), strict=True):
         rows = slice(made.at(0, 370)[0], made.at(0, 430)[0])
         core = erode(form.mask, 3)[rows]
         assert core.sum() > 400

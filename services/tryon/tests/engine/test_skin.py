@@ -7,6 +7,7 @@ import pytest
 from sandbox import mannequin
 from sandbox.drawings import tshirt, vest
 from services.tryon.engines.local.arrays import Colours, Mask, blur, erode, lab_of
+from services.tryon.engines.local.bare import arm_form
 from services.tryon.engines.local.engine import LocalEngine
 from services.tryon.engines.local.skin import skin_shown, skin_tone
 from services.tryon.engines.local.waistband import waist_of
@@ -29,7 +30,7 @@ def _lab(bared: Try) -> Colours:
 
 def test_an_arm_is_of_one_hue_from_shoulder_to_hand(bared: Try) -> None:
     lab = _lab(bared)
-    for arm in bared.repaired.arms:
+    for arm in (arm_form(bared.canvas, index) for index in (0, 1)):
         core = bared.repaired.skin & erode(arm.mask, 4) & (np.abs(arm.beside) < 0.5)
         hues = [
             np.median(lab[core & (arm.along >= at) & (arm.along < at + 0.25)], axis=0)[1:]
@@ -40,7 +41,7 @@ def test_an_arm_is_of_one_hue_from_shoulder_to_hand(bared: Try) -> None:
 
 def test_no_step_is_seen_where_painted_skin_meets_the_hand(bared: Try) -> None:
     lab = blur(_lab(bared), 1.5)
-    for arm in bared.repaired.arms:
+    for arm in (arm_form(bared.canvas, index) for index in (0, 1)):
         core = erode(arm.mask, 3) & (np.abs(arm.beside) < 0.45)
         end = float(arm.along[core & bared.repaired.skin].max())
         assert end > 1.8  # down to the cuff
