@@ -8,9 +8,10 @@ import numpy as np
 from services.tryon.engines.local.arrays import Image, Mask, floats, mix, soften
 from services.tryon.engines.local.body import Body
 from services.tryon.engines.local.canvas import Canvas, canvas_over
-from services.tryon.engines.local.check import Verdict, judge
+from services.tryon.engines.local.check import judge
 from services.tryon.engines.local.compose import Composed, compose
-from services.tryon.engines.local.drawing import Layer, draw_garment
+from services.tryon.engines.local.drawing import draw_garment
+from services.tryon.engines.local.layers import Layer
 from services.tryon.engines.local.legs import LowerBody
 from services.tryon.engines.local.lower_body import labels_without, lower_body_of
 from services.tryon.engines.local.lower_check import common_measures, judge_lower, judge_one_piece, reparse_overlap
@@ -25,6 +26,7 @@ from services.tryon.engines.local.pose import Pose
 from services.tryon.engines.local.refuse import garment_cropped
 from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.repair import take_off
+from services.tryon.engines.local.verdict import Verdict
 from services.tryon.engines.local.waistband import band_light
 from services.tryon.engines.local.warp import Fitting
 
@@ -84,7 +86,9 @@ def put_on_lower(wearer: Wearer, garment: LowerGarment, seed: int, progress: Pro
     common = common_measures(
         models, pose, wearer.photo, result, canvas, lower, garment.cloth, fitting.parts, repaired, composed
     )
-    return result, judge_lower(common, models, pose, result, canvas, lower, fitting, cover, composed, garment.error)
+    return result, judge_lower(
+        common, models, pose, result, canvas, lower, fitting, cover, composed, garment.cloth, garment.error
+    )
 
 
 def _with_waistband(canvas: Canvas, lower: LowerBody, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:

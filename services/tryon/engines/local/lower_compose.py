@@ -9,20 +9,23 @@ from services.tryon.engines.local.arrays import (
     Mask,
     Plane,
     blur,
+    box_of,
     closed,
     dilate,
     distance_inside,
     erode,
     fill_holes,
     floats,
+    lay_over,
     mix,
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.compose import Composed
 from services.tryon.engines.local.drape import Fold, cast_below, drawn_folds, finish_of, hem_rim
-from services.tryon.engines.local.drawing import DrawnGarment, Layer, draw_part
+from services.tryon.engines.local.drawing import draw_part
 from services.tryon.engines.local.filters import filled_in
+from services.tryon.engines.local.layers import DrawnGarment, Layer
 from services.tryon.engines.local.legs import LowerBody
 from services.tryon.engines.local.light import grain_like
 from services.tryon.engines.local.lower_fit import LowerFitting
@@ -114,7 +117,7 @@ def compose_lower(
     front, cover = _in_front(canvas, lower, hands), smooth_contour(joined, 1.2 * canvas.scale)
     person = np.maximum(canvas.mattes.person, repaired.skin) * (1 - soften(dilate(repaired.background, 1), 1.0))
     below = cast_below(floats(cover * (1 - front)), canvas) * person
-    colours: Colours = repaired.colours * (1 - below * (1 - cover))[..., None]
+    colours = floats(repaired.colours * (1 - below * (1 - cover))[..., None])
     contact = _cast(front, 6 * canvas.scale, int(4 * canvas.scale))
     light = _old_folds(canvas, lower) * (1 - 0.4 * contact)
     if not lower.tucked:  # a top that is tucked in lies below the waistband
@@ -123,13 +126,14 @@ def compose_lower(
     cloth, form = layers[0].colours.astype(np.float32), forms[0]
     for layer, other in zip(layers[1:], forms[1:], strict=True):
         share = _share(layer, layers[0])
-        cloth, form = mix(cloth, layer.colours, share), floats(form + (other - form) * share)
+        lay_over(cloth, layer.colours, share)
+        form = floats(form + (other - form) * share)
     light = light * form * (1 + _creases(canvas, lower, fitting, seed)) * (1 - 0.16 * hem_rim(layers[0], canvas))
     whole = Layer(0, np.clip(cloth, 0, 255).astype(np.uint8), cover, cover)
     finish = finish_of(canvas, DrawnGarment(whole, (), np.zeros_like(cover)))
     finish = replace(finish, softness=min(finish.softness, 0.5))  # the weave of legs is seen smaller than of a top
-    cloth = finish(whole, floats(light), grain_like(canvas, np.random.default_rng(seed + 2)))
-    colours = mix(colours, cloth, cover * (1 - front))
+    box, grain = box_of(cover), grain_like(canvas, np.random.default_rng(seed + 2))
+    lay_over(colours[box], finish(whole, box, floats(light), grain), (cover * (1 - front))[box])
     colours = with_hands(canvas, colours, hands, cover > 0.05)
     return Composed(np.clip(colours, 0, 255).astype(np.uint8), floats(cover * (1 - front)))
 

@@ -12,7 +12,7 @@ from services.tryon.engines.local.arrays import (
     closed,
     dilate,
     floats,
-    mix,
+    lay_over,
     opened,
     smoothed,
     soften,
@@ -33,7 +33,8 @@ class Repaired:
     exposed: Mask  # what had to be invented
     skin: Mask  # of that, the skin
     background: Mask  # of that, what is behind the person
-    arms: tuple[ArmForm, ArmForm]  # as they would be bare
+    bared: Mask  # of arms, what the old sleeves hid and the new ones do not
+    forward: Mask  # of arms, what hangs before a garment without sleeves
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def armhole(canvas: Canvas, index: int) -> tuple[float, float]:
 
     Where the arm was bare before, its own skin tells most of that.
     """
-    return (0.05, 0.72) if _is_sleeved(canvas, index) else (0.05, 0.42)
+    return (0.05, 0.5) if _is_sleeved(canvas, index) else (0.05, 0.42)
 
 
 def _half(canvas: Canvas, index: int) -> Mask:
@@ -77,21 +78,59 @@ def _half(canvas: Canvas, index: int) -> Mask:
     return left if index == 0 else ~left
 
 
-def bared_arms(canvas: Canvas, fitting: Fitting, forms: tuple[ArmForm, ArmForm]) -> Mask:
-    """What of arms the old sleeves hid and the new ones do not: it lies in front of whatever it crosses."""
+def _beside_trunk(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
+    """What lies at the garment's side or beyond it: an arm that hangs does not reach further in."""
+    sides = (fitting.edges(index, canvas.frame_rows()) - canvas.origin[0]) * canvas.scale
+    outwards = (np.arange(canvas.size[0])[None] - sides[:, None]) * (-1 if index == 0 else 1)
+    beyond: Mask = outwards > -0.08 * canvas.unit
+    return beyond
+
+
+def _bared_arms(canvas: Canvas, fitting: Fitting, forms: tuple[ArmForm, ArmForm]) -> Mask:
+    """What the old sleeve hid of the arms and the new one does not: it lies in front of whatever it crosses.
+
+    The forearm; without a new sleeve, where a short one was, also the upper arm from the armhole on: a garment's side
+    ends behind it. After a long sleeve its width is not known well enough.
+    """
     bared = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
     for index, form in enumerate(forms):
         limb, share = canvas.body.skeleton.limbs[index], fitting.plans[index].sleeve_share
-        if share < 0.8 and _in_long_sleeve(canvas, index):
+        long = _in_long_sleeve(canvas, index)
+        if share < 0.05 and _is_sleeved(canvas, index) and not long:
+            upper = form.forward(*armhole(canvas, index)) & (form.along < 1.2)
+            bared |= upper & _beside_trunk(canvas, fitting, index)
+        if share < 0.8 and long:
             bared |= canvas.limb(limb.elbow, limb.wrist, 0.14, 0.12) & form.mask
-        if share < 0.05 and _is_sleeved(canvas, index):
-            bared |= form.forward(*armhole(canvas, index)) & (form.along < 1.2)
     return bared & (canvas.mattes.top > 0.4)
 
 
+def _forward(canvas: Canvas, fitting: Fitting, forms: tuple[ArmForm, ArmForm]) -> Mask:
+    """Where arms, real or painted, may hang before a garment without sleeves."""
+    found = np.zeros((canvas.size[1], canvas.size[0]), np.bool_)
+    for index, form in enumerate(forms):
+        if fitting.plans[index].sleeve_share == 0:
+            found |= form.forward(*armhole(canvas, index))
+    return found
+
+
+def _bare_of(canvas: Canvas, fitting: Fitting, index: int, arm: ArmForm) -> Plane:
+    """What may be bare of an arm: of one in a long sleeve the hand; beside that sleeve nothing is skin."""
+    if fitting.plans[index].sleeve_share < 0.8:
+        return arm.cover
+    limb = canvas.body.skeleton.limbs[index]
+    return floats(arm.cover * canvas.limb(limb.wrist, limb.fingertip, 0.15, 0.15))
+
+
 def _zones(
-    canvas: Canvas, cover: Plane, fitting: Fitting, trunk: Form, forms: tuple[ArmForm, ArmForm], waist: Waist
+    canvas: Canvas,
+    cover: Plane,
+    trunk: Form,
+    forms: tuple[ArmForm, ArmForm],
+    bared: Mask,
+    fitting: Fitting,
+    waist: Waist,
 ) -> _Zones:
+    arms = [_bare_of(canvas, fitting, index, form) for index, form in enumerate(forms)]
     mattes, scale = canvas.mattes, canvas.scale
     protected = mattes.face | (mattes.hair > 0.55)
     top = mattes.top > 0.25
@@ -104,17 +143,17 @@ def _zones(
     sleeves = [dilate(form.mask, 0.1 * canvas.unit) for i, form in enumerate(forms) if _in_long_sleeve(canvas, i)]
     for sleeve in sleeves:
         old |= closed(old, 0.06 * canvas.unit) & sleeve & ~protected & (mattes.skin < 0.5)
-    exposed = old & ((cover < 0.98) | bared_arms(canvas, fitting, forms))
+    exposed = old & ((cover < 0.98) | bared)
     rows = np.arange(canvas.size[1])[:, None]
     high = rows < canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans))
     near_outside = dilate(mattes.person < 0.3, 0.06 * canvas.unit)
-    body = _body(canvas, trunk, forms, high)
+    body = _body(canvas, trunk, arms, high)
     # Slivers of it beside the new garment are background, which lies as close as the old one.
     sliver = exposed & (body > 0.05) & (cover < 0.5)
     sliver &= ~dilate(opened(sliver | ((mattes.skin > 0.5) & ~old), 0.027 * canvas.unit), 2) & near_outside
     body *= 1 - soften(dilate(sliver, 2), 0.6 * scale)
     below = np.clip(rows - np.maximum(canvas.row(fitting.hem) - 2, waist.upper) + 0.5, 0, 1)
-    below = trunk.cover * below * (1 - np.maximum(forms[0].cover, forms[1].cover))
+    below = trunk.cover * below * (1 - np.maximum(*arms))
     worn = (rows < waist.lower) | closed(mattes.bottom > 0.5, 0.08 * canvas.unit)
     body *= 1 - below * ~worn
     below = below * worn
@@ -131,15 +170,20 @@ def _zones(
     return _Zones(old, exposed, skin, background, lower, floats(body), floats(below))
 
 
-def _body(canvas: Canvas, trunk: Form, forms: tuple[ArmForm, ArmForm], high: Mask) -> Plane:
+def _body(canvas: Canvas, trunk: Form, arms: list[Plane], high: Mask) -> Plane:
     """The bare body with one even outline."""
-    bare = forms[0].mask | forms[1].mask | trunk.mask
+    bare = (np.maximum(*arms) > 0.5) | trunk.mask
     tight = dilate(bare, 0.07 * canvas.unit) & high & (canvas.mattes.person > 0.6)
     for index in (0, 1):
         if _is_sleeved(canvas, index):
             tight &= ~_half(canvas, index)
-    touching = smoothed(closed(bare, 0.008 * canvas.unit), canvas.scale)  # no light comes through so narrow a gap
-    below = np.maximum.reduce([trunk.cover, forms[0].cover, forms[1].cover, touching])
+    touching = closed(bare, 0.008 * canvas.unit)  # no light comes through so narrow a gap
+    hands = (canvas.mattes.skin > 0.5) & canvas.skin_coloured
+    for limb, arm in zip(canvas.body.skeleton.limbs, arms, strict=True):  # a wrist goes over into the hand that shows
+        near = canvas.limb(limb.wrist, limb.wrist * 0.6 + limb.fingertip * 0.4, 0.14, 0.14)
+        touching |= closed(((arm > 0.5) | hands) & near, 0.035 * canvas.unit) & near
+    joined = smoothed(touching, canvas.scale)
+    below = np.maximum.reduce([trunk.cover, *arms, joined])
     rounded = smoothed(bare | tight, 0.045 * canvas.unit)  # a body has no corners
     share = blur(floats(np.broadcast_to(high, bare.shape)), 0.04 * canvas.unit)
     return floats(rounded * share + below * (1 - share))
@@ -160,8 +204,10 @@ def _fill_background(canvas: Canvas, colours: Colours, zone: Mask, noise: np.ran
         return colours
     certain = ~dilate(canvas.mattes.person > 0.05, 2)
     filled = filled_in(colours, certain)
-    filled += noise.standard_normal(filled.shape[:2], np.float32)[..., None] * 1.2  # the sensor's grain
-    return mix(colours, filled, np.maximum(soften(zone, 1.0), zone).astype(np.float32))
+    grain = noise.standard_normal(filled.shape[:2], np.float32)
+    filled += (grain * np.float32(1.2))[..., None]  # the sensor's grain
+    lay_over(colours, filled, np.maximum(soften(zone, 1.0), zone).astype(np.float32))
+    return colours
 
 
 def _fill_skin(
@@ -181,7 +227,8 @@ def _fill_skin(
     under = dilate(zone, 1.5 * scale) & ((cover > 0.3) | (mattes.skin > 0.5) | (mattes.bottom > 0.5) | zone)
     alpha = np.where(dilate(zone, 0.03 * canvas.unit), zones.body, 0)
     alpha = np.clip(np.maximum(alpha, (cover > 0.3) & under), 0, 1)
-    return mix(colours, skin, floats(alpha))
+    lay_over(colours, skin, floats(alpha))
+    return colours
 
 
 def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repaired:
@@ -190,7 +237,8 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
     arms = (arm_form(canvas, 0), arm_form(canvas, 1))
     trunk = trunk_form(canvas, fitting, neck(canvas))
     waist = waist_of(canvas)
-    zones = _zones(canvas, cover, fitting, trunk, arms, waist)
+    bared = _bared_arms(canvas, fitting, arms)
+    zones = _zones(canvas, cover, trunk, arms, bared, fitting, waist)
     colours = canvas.image.astype(np.float32)
     if zones.exposed.any():
         colours = _fill_background(canvas, colours, zones.background, noise)
@@ -199,4 +247,5 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
             reach = soften(dilate(zones.exposed & (zones.trousers > 0.02), 2), 0.8)
             colours = continued_upwards(canvas, colours, floats(zones.trousers * reach), zones.old, waist.upper)
     skin = zones.skin & zones.exposed
-    return Repaired(colours, zones.exposed, skin, zones.background & ~skin, arms)
+    forward = _forward(canvas, fitting, arms)
+    return Repaired(colours, zones.exposed, skin, zones.background & ~skin, bared, forward)

@@ -15,6 +15,7 @@ from services.tryon.engines.local.arrays import (
     erode,
     floats,
     resize_plane,
+    resize_weighted,
     within,
 )
 from services.tryon.engines.local.bare import ArmForm, Form
@@ -46,15 +47,11 @@ class SkinTone:
     slopes: Vector  # of a and b, per lightness
     contrast: float  # 1 in usual light, less where it comes from all sides
 
-    def at(self, light: Plane) -> Colours:
-        """The skin in a light or shade given as lightness; shade on skin is redder, light paler."""
-        light = floats(light * self.contrast)
-        return np.dstack(
-            [
-                light + self.colour[0],
-                *(light * slope + level for slope, level in zip(self.slopes, self.colour[1:], strict=True)),
-            ]
-        ).astype(np.float32)
+    def at(self, lightness: Plane) -> Colours:
+        """The skin where it is so light; in shade it is redder, in light paler."""
+        offset = lightness - np.float32(self.colour[0])
+        hues = (offset * slope + level for slope, level in zip(self.slopes, self.colour[1:], strict=True))
+        return floats(np.dstack([lightness, *hues]))
 
 
 _USUAL_SLOPES = np.array([-0.09, -0.05])
@@ -91,38 +88,39 @@ def painted_skin(
     for arm in arms:
         shade += (light.on(arm) + arm_relief(arm) - shade) * arm.cover
     shade = np.maximum(shade, -22 + 0.35 * (shade + 22))  # what turns away is lit from all around
-    field = skin_tone(canvas, seen).at(floats(shade))
-    limbs = np.maximum(arms[0].cover, arms[1].cover)
-    field += _seam(canvas, field, seen, zone, limbs)
+    tone = skin_tone(canvas, seen)
+    lightness = floats(tone.colour[0] + tone.contrast * shade)
+    near, limbs = seen & dilate(zone, 0.1 * canvas.unit), np.maximum(arms[0].cover, arms[1].cover)
+    seam = _seam(canvas, tone, lightness, near, limbs)
+    field = tone.at(lightness + seam[..., 0])
+    field[..., 1:] += seam[..., 1:]
     field += blotches(canvas, noise)
     field *= np.array([100 / 255, 1, 1], np.float32)
     field -= np.array([0, 128, 128], np.float32)
     return floats(np.clip(cv2.cvtColor(field, cv2.COLOR_LAB2BGR) * np.float32(255), 0, 255))
 
 
-def _seam(canvas: Canvas, field: Colours, seen: Mask, zone: Mask, limbs: Plane) -> Colours:
-    """What to add so that painted skin meets the skin beside it without an edge.
+def _seam(canvas: Canvas, tone: SkinTone, lightness: Plane, near: Mask, limbs: Plane) -> Colours:
+    """What to add so that painted skin meets the skin `near` it without an edge: lightness, and hue at equal lightness.
 
     It is the difference along the seam, carried inwards smoothly as the membrane of Perez, Gangnet and Blake (Poisson
     Image Editing, 2003) does, here by push-pull; light stays near the seam, hue goes further.
     """
-    near = floats(seen & dilate(zone, 0.1 * canvas.unit))
     if not near.any():
-        return np.zeros_like(field)
+        return np.zeros_like(canvas.lab)
     small = (max(8, canvas.size[0] // 4), max(8, canvas.size[1] // 4))
     reach = canvas.unit * small[0] / canvas.size[0]
-    weight = resize_plane(near, small)
-    missing = resize_plane(
-        np.clip(canvas.lab - field, (-45, -14, -16), (45, 14, 16)).astype(np.float32) * near[..., None], small
-    )
+    weight = resize_plane(floats(near), small)
+    missing = canvas.lab - tone.at(np.ascontiguousarray(canvas.lab[..., 0]))
+    missing[..., 0] = canvas.lab[..., 0] - lightness
+    missing = resize_weighted(floats(np.clip(missing, (-45, -12, -14), (45, 12, 14))), floats(near), small)
     known, total = blur(weight, 0.012 * reach), blur(missing, 0.012 * reach)
     added = push_pull(floats(total / np.maximum(known, 1e-3)[..., None]), np.clip(4 * weight, 0, 1))
     far = cv2.distanceTransform((weight < 0.25).astype(np.uint8), cv2.DIST_L2, 5) / reach
     # A chest is not in the shade of the chin as the neck is; an arm is lit like its hand.
     added[..., 0] *= np.exp(-((far / (0.15 + 0.25 * resize_plane(limbs, small))) ** 2))
     added[..., 1:] *= np.exp(-((far / 0.6) ** 2))[..., None]
-    added = blur(added, 1.0)
-    return cv2.resize(added, canvas.size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    return cv2.resize(blur(added, 1.0), canvas.size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
 def blotches(canvas: Canvas, noise: np.random.Generator) -> Colours:

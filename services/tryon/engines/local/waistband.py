@@ -5,7 +5,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from services.tryon.engines.local.arrays import Colours, Mask, Plane, blur, dilate, erode, floats, mix
+from services.tryon.engines.local.arrays import (
+    Colours,
+    Mask,
+    Plane,
+    blur,
+    box_of,
+    dilate,
+    erode,
+    floats,
+    lay_over,
+    mix,
+)
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.filters import filled_in
 from services.tryon.engines.local.legs import NATURAL_WAIST, TUCKED
@@ -89,14 +100,17 @@ def continued_upwards(canvas: Canvas, colours: Colours, zone: Plane, old: Mask, 
     edge = blur(np.ascontiguousarray(edge), 0.05 * canvas.unit) + 2
     source = floats(2 * edge - rows)
     columns = floats(np.broadcast_to(np.arange(canvas.size[0], dtype=np.float32)[None], source.shape))
+    box = box_of(zone, 4 * canvas.scale)
     smooth = filled_in(colours, sure)
     cloth = mix(smooth, colours, blur(floats(sure), 1.0))
-    mirrored = cv2.remap(cloth, columns, source, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    mirrored = cv2.remap(cloth, columns[box], source[box], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    filled = floats(mirrored)
     # Its weave is the mirror image's, its light more that of the place.
-    filled = floats(mirrored) + 0.3 * (smooth - blur(floats(mirrored), 0.1 * canvas.unit))
-    below = rows - waist
+    filled += 0.3 * (smooth[box] - blur(filled, 0.1 * canvas.unit))
+    filled *= band_light(canvas, (rows - waist)[box])[..., None]
     alpha = zone * (1 - mattes.hair)
-    return mix(colours, floats(filled * band_light(canvas, below)[..., None]), floats(alpha))
+    lay_over(colours[box], filled, floats(alpha[box]))
+    return colours
 
 
 def band_light(canvas: Canvas, below: Plane) -> Plane:
