@@ -135,8 +135,13 @@ class LowerBody:
 
     def waist_at(self, x: float) -> float:
         """The waistband's row in a column."""
-        across = x - self.middle(self.waist)
-        return self.waist + self.waist_line[0] * across - self.waist_line[1] * across**2
+        return float(self.waist_over(np.array([x]))[0])
+
+    def waist_over(self, columns: Vector) -> Vector:
+        """The waistband's row in each column."""
+        across = columns - self.middle(self.waist)
+        rows: Vector = self.waist + self.waist_line[0] * across - self.waist_line[1] * across**2
+        return rows
 
     def old_reach(self, index: int) -> float | None:
         """How far down a leg the worn trousers or skirt come; none when they cover nothing of it."""

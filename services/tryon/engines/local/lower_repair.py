@@ -41,7 +41,7 @@ class LowerRepaired:
 def waist_rows(canvas: Canvas, lower: LowerBody) -> Plane:
     """The waistband's row on the canvas in each of its columns."""
     columns = np.arange(canvas.size[0]) / canvas.scale + float(canvas.origin[0])
-    return floats([[canvas.row(lower.waist_at(x)) for x in columns]])
+    return floats((lower.waist_over(columns) - float(canvas.origin[1])) * canvas.scale)[None]
 
 
 def top_in_front(canvas: Canvas, lower: LowerBody) -> Plane:
@@ -142,14 +142,14 @@ def take_off_lower(
     bares = [bare_leg(canvas, lower, index, cover, ends_on_canvas[index]) for index in (0, 1)]
     covered = np.zeros(mattes.person.shape, np.bool_)  # bare legs that the new garment comes to cover
     for bare, end in zip(bares, ends_on_canvas, strict=True):
-        near_leg = dilate(bare.matte(canvas) > 0.5, 0.15 * unit)
+        near_leg = dilate(bare.matte > 0.5, 0.15 * unit)
         covered |= near_leg & (rows < end - 0.04 * unit) & (mattes.skin > 0.3) & ~hands
     wide = canvas.arm(0, (0.2, 0.18, 0.17), hand=0.5) | canvas.arm(1, (0.2, 0.18, 0.17), hand=0.5)
     specks = wide & ~hands & (canvas.row(lower.waist) < rows) & dilate(mattes.bottom > 0.5, 0.1 * unit)
     things = canvas.enlarged_mask(lower.shoes | lower.held)
     before = hands | (top_in_front(canvas, lower) > 0.5) | (mattes.hair > 0.5) | things
     before |= (mattes.top > 0.5) & (rows < waist_rows(canvas, lower))
-    near_legs = np.logical_or.reduce([dilate(bare.matte(canvas) > 0.5, 0.03 * unit) for bare in bares])
+    near_legs = np.logical_or.reduce([dilate(bare.matte > 0.5, 0.03 * unit) for bare in bares])
     shade = (
         (mattes.skin > 0.5) & (rows > canvas.row(lower.crotch)) & ~near_legs & dilate(mattes.bottom > 0.5, 0.1 * unit)
     )

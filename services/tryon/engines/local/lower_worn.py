@@ -151,7 +151,7 @@ def _inside_smoothed(leg: Mask, crotch: Vector, sign: int, lower: LowerBody) -> 
 def _below_waistband(person: Person, lower: LowerBody) -> Mask:
     """What is worn below the waist; along the waistband all of it, whatever single folds were taken for."""
     unit, rows = lower.skeleton.unit, np.arange(lower.old.shape[0])[:, None]
-    line = np.array([lower.waist_at(x) for x in range(lower.old.shape[1])])
+    line = lower.waist_over(np.arange(lower.old.shape[1], dtype=np.float64))
     line = line + (0.045 * unit if lower.tucked else 0)
     seen = largest_component(opened(closed(lower.old & (rows > line - 3), 2), 2))
     if not lower.tucked or not seen.any():
