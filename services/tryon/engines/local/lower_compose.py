@@ -183,8 +183,11 @@ def with_hands(canvas: Canvas, colours: Colours, hands: Mask, cloth: Mask) -> Co
     """Hands before the garment, the colours in their rim continued from within: it is mixed with the old garment."""
     if not hands.any():
         return colours
-    inner = erode(hands, 1.6 * canvas.scale)
-    own = canvas.image.astype(np.float32)
-    clean = mix(filled_in(own, inner), own, soften(inner, 0.6))
     near = soften(dilate(cloth | (canvas.mattes.bottom > 0.3), 3 * canvas.scale), canvas.scale)
-    return mix(colours, clean, smooth_contour(hands, 1.0 * canvas.scale) * near)
+    matte = smooth_contour(hands, 1.0 * canvas.scale) * near
+    box = box_of(matte, 8 * canvas.scale)
+    inner, own = erode(hands[box], 1.6 * canvas.scale), canvas.image[box].astype(np.float32)
+    clean = mix(filled_in(own, inner), own, soften(inner, 0.6))
+    colours = colours.copy()
+    lay_over(colours[box], clean, matte[box])
+    return colours
