@@ -1,6 +1,6 @@
 """The bare body under clothes: outlines of arms and trunk, and how their surface turns to the light."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ from services.tryon.engines.local.arrays import (
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
-from services.tryon.engines.local.shapes import polygon, run_at
+from services.tryon.engines.local.shapes import direction_at, point_at, polygon, run_at
 from services.tryon.engines.local.warp import Fitting
 
 # Half the width of a bare arm in body units, by place (0 shoulder, 1 elbow, 2 wrist): adults' girths over shoulder
@@ -86,18 +86,19 @@ def _arm_outline(canvas: Canvas, index: int) -> _Outline:
     """The arm's sections; where the skin shows its edges, they are its edges."""
     arm, measure = canvas.body.arms[index], canvas.body.skeleton.unit
     marks = np.linspace(0, arm.reach + 0.2 * measure, _SECTIONS)
-    with_hand = replace(arm, line=np.vstack([arm.line, arm.limb.fingertip]))
-    sections = [with_hand.section(mark) for mark in marks]
+    line = np.vstack([arm.line, arm.limb.fingertip])
+    centres = np.stack([point_at(line, mark) for mark in marks])
+    along = np.stack([direction_at(line, mark, 0.24 * measure) for mark in marks])
+    outward = np.stack([-along[:, 1], along[:, 0]], axis=1) * -arm.limb.sign
     beyond = np.where(marks < arm.upper, marks / max(1.0, arm.upper), 0.0)
     at = np.where(marks < arm.upper, beyond, 1 + (marks - arm.upper) / max(1.0, arm.reach - arm.upper))
     half = np.interp(at, _ARM_AT, _ARM_WIDE) * measure
     aside = np.interp(at, _ARM_AT, _ARM_ASIDE)
-    centres = np.stack([section.centre for section in sections])
-    outward = np.stack([section.outward for section in sections])
-    bounds = _smooth(np.array([section.outer for section in sections]))
     usual = [half * (1 + side * aside) for side in (1, -1)]
-    edges = [_skin_edges(canvas, centres, outward * side, widths) for side, widths in zip((1, -1), usual, strict=True)]
+    skin = canvas.mattes.skin
+    edges = [_ends(canvas, skin, centres, outward * side, wide) for side, wide in zip((1, -1), usual, strict=True)]
     both = np.abs((edges[0] + edges[1]) / (2 * half) - 1) < 0.45  # wherever between them the bones were found
+    bounds = _smooth(np.nan_to_num(_ends(canvas, canvas.mattes.person, centres, outward, 1.5 * usual[0]), nan=np.inf))
     sides = []
     for side, (edge, widths) in enumerate(zip(edges, usual, strict=True)):
         seen = both | (np.abs(edge / widths - 1) < 0.45)
@@ -124,15 +125,13 @@ def _carried_on(ratio: Vector, at: Vector) -> Vector:
     return carried
 
 
-def _skin_edges(canvas: Canvas, centres: Points, direction: Points, usual: Vector) -> Vector:
-    """How far from each centre skin goes in a direction; not a number where it is not seen to end."""
+def _ends(canvas: Canvas, matte: Plane, centres: Points, direction: Points, usual: Vector) -> Vector:
+    """How far a matte goes from each centre in a direction; not a number where it is not seen to end."""
     steps = np.linspace(0.0, 1.7, 52)[None] * usual[:, None]
     places = (centres[:, None] + steps[..., None] * direction[:, None] - canvas.origin) * canvas.scale
-    x, y = places[..., 0], places[..., 1]
-    skin = sample(canvas.mattes.skin, x, y) > 0.5
-    ends = (~skin).argmax(axis=1)
-    rows = np.arange(len(steps))
-    found: Vector = np.where(skin[:, 0] & (ends > 0), steps[rows, ends], np.nan)
+    inside = sample(matte, places[..., 0], places[..., 1]) > 0.5
+    ends = (~inside).argmax(axis=1)
+    found: Vector = np.where(inside[:, 0] & (ends > 0), steps[np.arange(len(steps)), ends], np.nan)
     return found
 
 
@@ -226,7 +225,7 @@ def _neck_end(canvas: Canvas, sign: int, neck: Mask) -> Vector:
     rows = [float(canvas.place(point)[1]) for point in (skeleton.chin, skeleton.neck)]
     top, bottom = (int(np.clip(row, 0, canvas.size[1] - 1)) for row in rows)
     away = sign * max(2, round(2 * canvas.scale))
-    for row in range(bottom, top, -1):
+    for row in range(bottom, top, -2):
         columns = np.flatnonzero(neck[row])
         middle = float(columns.mean()) if len(columns) else 0.0
         run = run_at(mattes.skin[row] > 0.5, middle)

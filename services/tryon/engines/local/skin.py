@@ -1,6 +1,6 @@
 """What bare skin looks like where the old garment hid it: its colour, its form, its light."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -83,11 +83,7 @@ def painted_skin(
     canvas: Canvas, seen: Mask, zone: Mask, trunk: Form, arms: tuple[ArmForm, ArmForm], noise: np.random.Generator
 ) -> Colours:
     """Skin everywhere: the colour of that which is `seen`, lit as the face is, with the photo's grain."""
-    light = light_on(canvas)
-    shade = 0.8 * light.on(trunk) + trunk_relief(canvas, trunk)  # a trunk is flatter than a cylinder
-    for arm in arms:
-        shade += (light.on(arm) + arm_relief(arm) - shade) * arm.cover
-    shade = np.maximum(shade, -22 + 0.35 * (shade + 22))  # what turns away is lit from all around
+    shade = resize_plane(_shade(canvas, trunk, arms), canvas.size)
     tone = skin_tone(canvas, seen)
     lightness = floats(tone.colour[0] + tone.contrast * shade)
     near, limbs = seen & dilate(zone, 0.1 * canvas.unit), np.maximum(arms[0].cover, arms[1].cover)
@@ -98,6 +94,18 @@ def painted_skin(
     field *= np.array([100 / 255, 1, 1], np.float32)
     field -= np.array([0, 128, 128], np.float32)
     return floats(np.clip(cv2.cvtColor(field, cv2.COLOR_LAB2BGR) * np.float32(255), 0, 255))
+
+
+def _shade(canvas: Canvas, trunk: Form, arms: tuple[ArmForm, ArmForm]) -> Plane:
+    """How light falls on the bare body, in lightness, at half the size: it has no finer detail."""
+    light, half = light_on(canvas), (slice(None, None, 2), slice(None, None, 2))
+    small = replace(canvas, image=canvas.image[half], scale=canvas.scale / 2)
+    flat = replace(trunk, cover=trunk.cover[half], across=trunk.across[half])
+    shade = 0.8 * light.on(flat) + trunk_relief(small, flat)  # a trunk is flatter than a cylinder
+    for arm in arms:
+        round_arm = replace(arm, cover=arm.cover[half], across=arm.across[half], along=arm.along[half])
+        shade += (light.on(round_arm) + arm_relief(round_arm) - shade) * round_arm.cover
+    return floats(np.maximum(shade, -22 + 0.35 * (shade + 22)))  # what turns away is lit from all around
 
 
 def _seam(canvas: Canvas, tone: SkinTone, lightness: Plane, near: Mask, limbs: Plane) -> Colours:
@@ -111,10 +119,11 @@ def _seam(canvas: Canvas, tone: SkinTone, lightness: Plane, near: Mask, limbs: P
     small = (max(8, canvas.size[0] // 4), max(8, canvas.size[1] // 4))
     reach = canvas.unit * small[0] / canvas.size[0]
     weight = resize_plane(floats(near), small)
-    missing = canvas.lab - tone.at(np.ascontiguousarray(canvas.lab[..., 0]))
-    missing[..., 0] = canvas.lab[..., 0] - lightness
-    missing = resize_weighted(floats(np.clip(missing, (-45, -12, -14), (45, 12, 14))), floats(near), small)
-    known, total = blur(weight, 0.012 * reach), blur(missing, 0.012 * reach)
+    real = floats(resize_weighted(canvas.lab, floats(near), small) / np.maximum(weight, 1e-3)[..., None])
+    missing = real - tone.at(np.ascontiguousarray(real[..., 0]))
+    missing[..., 0] = real[..., 0] - resize_plane(lightness, small)
+    apart = floats(np.clip(missing, (-45, -12, -14), (45, 12, 14)) * weight[..., None])
+    known, total = blur(weight, 0.012 * reach), blur(apart, 0.012 * reach)
     added = push_pull(floats(total / np.maximum(known, 1e-3)[..., None]), np.clip(4 * weight, 0, 1))
     far = cv2.distanceTransform((weight < 0.25).astype(np.uint8), cv2.DIST_L2, 5) / reach
     # A chest is not in the shade of the chin as the neck is; an arm is lit like its hand.
