@@ -20,7 +20,7 @@ from services.tryon.engines.local.arrays import (
 from services.tryon.engines.local.body import body_of
 from services.tryon.engines.local.cutout import Cutout, cloth_of, cut_out
 from services.tryon.engines.local.fronts import front_neckline, open_front
-from services.tryon.engines.local.garment import Garment, flat_garment, flat_jacket, worn_garment
+from services.tryon.engines.local.garment import Garment, flat_garment, flat_jacket
 from services.tryon.engines.local.kinds import Cut, agreed, agreed_by_chest, contradiction, cut_of
 from services.tryon.engines.local.landmarks import GarmentLandmarks, NotATop, garment_landmarks
 from services.tryon.engines.local.legs import LowerBody, lower_body_of
@@ -32,6 +32,7 @@ from services.tryon.engines.local.pose import Pose
 from services.tryon.engines.local.refuse import cutout_problems, unlike_a_garment, wearer_problems
 from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.silhouette import mirror_axis
+from services.tryon.engines.local.worn import worn_garment
 
 Outfit: TypeAlias = Garment | LowerGarment | OnePiece
 
