@@ -89,11 +89,9 @@ class _Examples:
         """The example that is most like a window where that is known; it is known itself where the window is not."""
         size = (self._patch // _SEARCH, self._patch // _SEARCH)
         weight = cv2.merge([floats(resize_mask(there, size))] * 3)
-        wanted, needed = (
-            floats(resize_image(np.ascontiguousarray(window), size)),
-            floats(resize_mask(there | missing, size)),
-        )
-        best: tuple[float, Image] | None = None
+        wanted = floats(resize_image(np.ascontiguousarray(window), size))
+        needed = floats(resize_mask(there | missing, size))
+        best: tuple[float, Image, int, int] | None = None
         for image, small, unknown in self._sources:
             if min(unknown.shape) < size[0]:
                 continue
@@ -104,9 +102,17 @@ class _Examples:
             cost[cv2.matchTemplate(unknown, needed, cv2.TM_CCORR) > 0.5] = np.inf
             row, column = np.unravel_index(int(cost.argmin()), cost.shape)
             if np.isfinite(cost[row, column]) and (best is None or cost[row, column] < best[0]):
-                y, x = int(row) * _SEARCH, int(column) * _SEARCH
-                best = float(cost[row, column]), image[y : y + self._patch, x : x + self._patch]
-        return None if best is None else best[1]
+                best = float(cost[row, column]), image, int(row) * _SEARCH, int(column) * _SEARCH
+        return None if best is None else self._placed(window, there, *best[1:])
+
+    def _placed(self, window: Image, there: Mask, image: Image, row: int, column: int) -> Image:
+        """The example found in the coarse picture, moved by the pixels by which it fits better still."""
+        top, left = max(0, row - _SEARCH), max(0, column - _SEARCH)
+        near = image[top : row + _SEARCH + self._patch, left : column + _SEARCH + self._patch]
+        weight = cv2.merge([floats(there)] * 3)
+        cost = cv2.matchTemplate(floats(near), floats(window), cv2.TM_SQDIFF, mask=weight)
+        down, across = np.unravel_index(int(cost.argmin()), cost.shape)
+        return near[down : down + self._patch, across : across + self._patch]
 
 
 def _weight(there: Mask, missing: Mask) -> Plane:

@@ -35,8 +35,9 @@ _LOST = 0.04  # share of a garment that looks like the background: above it, the
 
 def seen_of(person: Person, hair: Mask) -> Mask:
     """What is seen of the upper garment, from the classes of the pixels and, where it is plain, the background."""
-    top = person.is_label(Label.TOP)
-    mask = fill_holes(largest_component(opened(closed(top, 5), 6))) & ~hair
+    top = closed(person.is_label(Label.TOP), 5) & ~hair
+    top &= opened(top | hair, 6)  # what hair cuts off from the rest is no scrap
+    mask = fill_holes(largest_component(top | hair) & top) & ~hair
     lab = lab_of(person.image)
     if plain_share(lab) < _PLAIN:
         return _without_patches(mask, person)
@@ -44,7 +45,7 @@ def seen_of(person: Person, hair: Mask) -> Mask:
     if (background & erode(mask, 2)).sum() > _LOST * mask.sum():
         return _without_patches(mask, person)
     clean = _without_patches(mask, person)
-    return _up_to(background, clean, person, hair | (mask & ~clean))
+    return _up_to(background, clean, person, hair, mask & ~clean)
 
 
 def _plain_background(lab: Colours) -> Mask:
@@ -56,17 +57,18 @@ def _plain_background(lab: Colours) -> Mask:
     return np.isin(numbers, large[large > 0])
 
 
-def _up_to(background: Mask, mask: Mask, person: Person, none: Mask) -> Mask:
+def _up_to(background: Mask, mask: Mask, person: Person, hair: Mask, gaps: Mask) -> Mask:
     """The mask without the background, and with what lies between both and is nearest to the garment.
 
-    Near what is `none` of the garment nothing is added.
+    Near hair and gaps nothing is added.
     """
     reach = _REACH * person.skeleton.unit
     other = person.inside & ~mask
     nearest = distance_inside(~mask) < distance_inside(~other)
-    missed = dilate(mask, reach) & ~background & ~other & nearest & ~dilate(none, reach)
+    missed = dilate(mask, reach) & ~background & ~other & nearest & ~dilate(hair | gaps, reach)
     kept = mask & ~background
-    return largest_component(kept | opened(kept | missed, 2))
+    grown = kept | opened(kept | missed, 2)
+    return largest_component(grown | hair) & grown
 
 
 def with_hem(mask: Mask, person: Person, body: Body) -> Mask:
@@ -120,7 +122,7 @@ def _without_patches(mask: Mask, person: Person) -> Mask:
     if (gaps & trunk).sum() > _LOST * (mask & trunk).sum():
         return mask  # the cloth itself is like it
     beside = set(np.unique(patches[outside]).tolist()) - set(np.unique(patches[trunk]).tolist())
-    return largest_component(mask & ~dilate(np.isin(patches, sorted(beside - {0})), 2))
+    return mask & ~dilate(np.isin(patches, sorted(beside - {0})), 2)
 
 
 def _with_even_hem(mask: Mask, person: Person, body: Body) -> Mask:
