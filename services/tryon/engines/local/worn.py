@@ -36,8 +36,8 @@ _WAIST = 0.6  # of the torso
 _PATCH = 0.13  # side of a patch of cloth that is copied, by the body's unit: several stitches or stripes
 
 
-def worn_garment(person: Person, picture: Image, long_side: int) -> Garment:
-    """The upper garment that somebody wears, or all that is labelled so."""
+def worn_garment(person: Person, picture: Image, long_side: int, level: bool = True) -> Garment:
+    """The upper garment that somebody wears, or all that is labelled so. It ends in a `level` hem or in two legs."""
     person, hair = _with_all_hair(person)
     body = body_of(person)
     mask = seen_of(person, hair)
@@ -45,7 +45,7 @@ def worn_garment(person: Person, picture: Image, long_side: int) -> Garment:
     if hidden.any():
         body = with_shoulders_under(hair, mask, body)
     mask = largest_component(mask | hidden)
-    mask = with_hem(mask, person, body)
+    mask = with_hem(mask, person, body) if level else mask
     mask = largest_component(soften(mask, 0.018 * body.skeleton.unit) > 0.5)  # seams and hems are even lines
     left, right = (_worn_side(mask, body, index) for index in (0, 1))
     corners = _neck_corners(mask, body) if hidden.any() else None

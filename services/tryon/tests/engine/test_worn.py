@@ -5,12 +5,15 @@ import numpy as np
 import pytest
 
 from sandbox import mannequin
+from sandbox.drawings import Colour
 from services.tryon.engines.local.arrays import Image, Mask, erode, lab_of, resize_mask, size_of, within
 from services.tryon.engines.local.completing import completed
 from services.tryon.engines.local.engine import LocalEngine
 from services.tryon.engines.local.garment import Garment, wearer_in
 from services.tryon.engines.local.hair import hair_in_front
 from services.tryon.engines.local.models import Models
+from services.tryon.engines.local.one_piece import OnePiece
+from services.tryon.engines.local.outfit import read_outfit
 from services.tryon.engines.local.parse import Person, understand
 from services.tryon.engines.local.worn import worn_garment
 
@@ -118,3 +121,45 @@ def test_stripes_go_on_where_something_hid_them() -> None:
     error = np.abs(filled.astype(int) - truth).max(axis=2)
     assert (error[hidden] < 40).mean() > 0.85
     assert (np.abs(filled.astype(int) - [30, 48, 74]).max(axis=2) < 25)[hidden].mean() < 0.01
+
+
+def _dungarees(shirt: Colour, cloth: Colour) -> Image:
+    """The drawn person in dungarees over a shirt."""
+    drawn, middle = mannequin.person(top=shirt, bottom=cloth), mannequin.WIDTH // 2
+    bib = [(-50, 400), (50, 400), (64, 480), (80, 560), (-80, 560), (-64, 480)]
+    cv2.fillPoly(drawn, [np.array([(middle + x, y) for x, y in bib], np.int32)], cloth)
+    for sign in (-1, 1):
+        cv2.line(drawn, (middle + sign * 42, 405), (middle + sign * 58, 278), cloth, 20)
+    return drawn
+
+
+def _belted(cloth: Colour) -> Image:
+    drawn = mannequin.person(top=cloth, bottom=cloth, long_sleeves=True)
+    drawn[mannequin.WAIST - 8 : mannequin.WAIST + 8, mannequin.WIDTH // 2 - 78 : mannequin.WIDTH // 2 + 78] = 60, 40, 30
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("drawn", "one_piece"),
+    [
+        (mannequin.person(top=(40, 84, 80), bottom=(40, 84, 80)), True),
+        (_belted((150, 40, 50)), True),
+        (_dungarees((236, 232, 224), (60, 84, 130)), True),
+        (mannequin.person(top=(60, 84, 130), bottom=(52, 62, 96)), False),
+        (mannequin.person(top=(34, 34, 36), bottom=(40, 40, 44)), False),
+    ],
+    ids=["jumpsuit", "belted jumpsuit", "dungarees over a shirt", "blue on blue", "black on black"],
+)
+def test_what_somebody_wears_is_told_as_one_piece_or_as_a_top(models: Models, drawn: Image, one_piece: bool) -> None:
+    picture = np.ascontiguousarray(drawn[..., ::-1])
+    worn = read_outfit(models, picture, wearer_in(models, picture, "model"), "auto", 640)
+    if one_piece:
+        assert isinstance(worn, OnePiece)
+        assert worn.lower is not None
+        marks, scale = worn.lower.landmarks, picture.shape[0] / worn.garment.mask.shape[0]
+        assert marks.crotch is not None
+        assert marks.halves is not None
+        assert abs(marks.crotch[1] * scale - mannequin.CROTCH) < 50
+        assert all(leg.sum() > 2000 for leg in marks.halves)
+    else:
+        assert isinstance(worn, Garment)
