@@ -1,11 +1,13 @@
-"""What of a worn garment is hidden behind its wearer's hair: where the cloth goes on, told from where it is seen."""
+"""What of a worn garment its wearer's hair and arms hide: where the cloth goes on, told from where it is seen."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from services.tryon.engines.local.arrays import Mask, Vector
+from services.tryon.engines.local.arrays import Mask, Vector, components, dilate, opened
 from services.tryon.engines.local.body import Body
+from services.tryon.engines.local.parse import Person
+from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.shapes import capsule
 
 _NECK, _TIP = 0.2, 0.68  # distances of the neck's side and the shoulder's tip from the middle, by the shoulder width
@@ -13,6 +15,7 @@ _NECK, _TIP = 0.2, 0.68  # distances of the neck's side and the shoulder's tip f
 _SLOPE_AT, _SLOPE = (0.2, 0.5, 0.6, 0.7), (0.2, 0.1, 0.03, -0.06)
 _NEAR = 0.08  # by the shoulder width: cloth so near to the edge of a shoulder is its edge
 _HIGHEST = 0.24  # of a shoulder's edge over the joint, by the shoulder width
+_THINNEST = 0.035  # of the body's unit: half of a wrist
 _SEEN = 3  # columns of a shoulder that tell where it lies
 
 
@@ -42,6 +45,28 @@ def behind_hair(hair: Mask, seen: Mask, body: Body) -> Mask:
         hidden |= cloth & (~past_tip | _sleeve(seen, body, index))
     found: Mask = hidden & hair
     return found
+
+
+def arms_in_front(person: Person, body: Body) -> Mask:
+    """Bare arms and hands before the trunk: skin with cloth both above and below it that comes in from a side."""
+    skeleton, top = body.skeleton, person.is_label(Label.TOP)
+    between = np.logical_or.accumulate(top, axis=0) & np.logical_or.accumulate(top[::-1], axis=0)[::-1]
+    rows = np.arange(len(top), dtype=np.float64)
+    left, right = (body.side_in(index, rows)[:, None] for index in (0, 1))
+    columns = np.arange(top.shape[1])[None]
+    trunk = (columns > left) & (columns < right) & (person.regions.along > 0.1)
+    skin = opened(person.is_label(Label.SKIN) & between & trunk, _THINNEST * skeleton.unit)
+    numbers, stats = components(skin)
+    rim = np.minimum(columns - left, right - columns) < 0.1 * skeleton.unit
+    hands = person.regions.forearms | person.regions.hands
+    found = [
+        number
+        for number in range(1, len(stats))
+        if (rim & (numbers == number)).any() or hands[numbers == number].mean() > 0.5
+    ]
+    arms = np.isin(numbers, found)
+    before: Mask = dilate(arms, 2) & trunk
+    return before
 
 
 def _beside(shape: tuple[int, ...], body: Body, index: int) -> Mask:

@@ -9,9 +9,11 @@ from services.tryon.engines.local.arrays import (
     Mask,
     Points,
     Vector,
+    components,
     dilate,
     erode,
     largest_component,
+    opened,
     resize_image,
     resize_mask,
     size_of,
@@ -22,7 +24,7 @@ from services.tryon.engines.local.completing import completed
 from services.tryon.engines.local.cutout import cloth_of
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.hair import hair_in_front
-from services.tryon.engines.local.hidden import behind_hair, with_shoulders_under
+from services.tryon.engines.local.hidden import arms_in_front, behind_hair, with_shoulders_under
 from services.tryon.engines.local.landmarks import GarmentLandmarks, GarmentSide, Sleeve
 from services.tryon.engines.local.neckline import Neckline
 from services.tryon.engines.local.parse import Person
@@ -40,13 +42,15 @@ def worn_garment(person: Person, picture: Image, long_side: int, level: bool = T
     """The upper garment that somebody wears, or all that is labelled so. It ends in a `level` hem or in two legs."""
     person, hair = _with_all_hair(person)
     body = body_of(person)
-    mask = seen_of(person, hair)
+    arms = arms_in_front(person, body)
+    mask = seen_of(person, hair | arms)
     hidden = behind_hair(hair, mask, body)
     if hidden.any():
         body = with_shoulders_under(hair, mask, body)
-    mask = largest_component(mask | hidden)
+    mask = largest_component(mask | hidden | arms)
     mask = with_hem(mask, person, body) if level else mask
     mask = largest_component(soften(mask, 0.018 * body.skeleton.unit) > 0.5)  # seams and hems are even lines
+    mask &= ~_skin_of_neck(person)
     left, right = (_worn_side(mask, body, index) for index in (0, 1))
     corners = _neck_corners(mask, body) if hidden.any() else None
     if corners is not None:
@@ -58,9 +62,16 @@ def worn_garment(person: Person, picture: Image, long_side: int, level: bool = T
     axis = float((left.armpit[0] + right.armpit[0]) / 2)
     landmarks = GarmentLandmarks(axis, (left, right), Neckline(collar, "outline"), 0.0)
     half = (right.armpit[0] - left.armpit[0]) / 2
-    picture = _with_hidden_cloth(picture, mask, hair & mask, long_side, body)
-    image = resize_image(picture, size_of(person.image)) if hidden.any() else person.image
+    picture = _with_hidden_cloth(picture, mask, (hair | arms) & mask, long_side, body)
+    image = resize_image(picture, size_of(person.image)) if (hidden | arms).any() else person.image
     return Garment(image, mask, landmarks, cloth_of(picture, mask, long_side), body, half * _turned(person))
+
+
+def _skin_of_neck(person: Person) -> Mask:
+    """The wearer's skin from the face down to the neckline: no smooth outline may take any of it along."""
+    numbers, _ = components(opened(person.is_label(Label.SKIN) & ~person.regions.arms, 1) | person.regions.face)
+    ours = np.unique(numbers[person.regions.face])
+    return np.isin(numbers, ours[ours > 0])
 
 
 def _with_all_hair(person: Person) -> tuple[Person, Mask]:

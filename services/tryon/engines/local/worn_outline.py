@@ -33,11 +33,14 @@ _PATTERNED = 45.0  # usual distance of a cloth's colours from the middle one
 _LOST = 0.04  # share of a garment that looks like the background: above it, their border cannot be seen
 
 
-def seen_of(person: Person, hair: Mask) -> Mask:
-    """What is seen of the upper garment, from the classes of the pixels and, where it is plain, the background."""
-    top = closed(person.is_label(Label.TOP), 5) & ~hair
-    top &= opened(top | hair, 6)  # what hair cuts off from the rest is no scrap
-    mask = fill_holes(largest_component(top | hair) & top) & ~hair
+def seen_of(person: Person, before: Mask) -> Mask:
+    """What is seen of the upper garment, from the classes of the pixels and, where it is plain, the background.
+
+    `before` is what hides some of it.
+    """
+    top = closed(person.is_label(Label.TOP), 5) & ~before
+    top &= opened(top | before, 6)  # what hair or an arm cuts off from the rest is no scrap
+    mask = fill_holes(largest_component(top | before) & top) & ~before
     lab = lab_of(person.image)
     if plain_share(lab) < _PLAIN:
         return _without_patches(mask, person)
@@ -45,7 +48,7 @@ def seen_of(person: Person, hair: Mask) -> Mask:
     if (background & erode(mask, 2)).sum() > _LOST * mask.sum():
         return _without_patches(mask, person)
     clean = _without_patches(mask, person)
-    return _up_to(background, clean, person, hair, mask & ~clean)
+    return _up_to(background, clean, person, before, mask & ~clean)
 
 
 def _plain_background(lab: Colours) -> Mask:
@@ -57,18 +60,18 @@ def _plain_background(lab: Colours) -> Mask:
     return np.isin(numbers, large[large > 0])
 
 
-def _up_to(background: Mask, mask: Mask, person: Person, hair: Mask, gaps: Mask) -> Mask:
+def _up_to(background: Mask, mask: Mask, person: Person, before: Mask, gaps: Mask) -> Mask:
     """The mask without the background, and with what lies between both and is nearest to the garment.
 
-    Near hair and gaps nothing is added.
+    Near gaps and what is before it nothing is added.
     """
     reach = _REACH * person.skeleton.unit
     other = person.inside & ~mask
     nearest = distance_inside(~mask) < distance_inside(~other)
-    missed = dilate(mask, reach) & ~background & ~other & nearest & ~dilate(hair | gaps, reach)
+    missed = dilate(mask, reach) & ~background & ~other & nearest & ~dilate(before | gaps, reach)
     kept = mask & ~background
     grown = kept | opened(kept | missed, 2)
-    return largest_component(grown | hair) & grown
+    return largest_component(grown | before) & grown
 
 
 def with_hem(mask: Mask, person: Person, body: Body) -> Mask:

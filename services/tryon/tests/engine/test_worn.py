@@ -123,6 +123,23 @@ def test_stripes_go_on_where_something_hid_them() -> None:
     assert (np.abs(filled.astype(int) - [30, 48, 74]).max(axis=2) < 25)[hidden].mean() < 0.01
 
 
+def _arm_across(rgb: Image) -> Image:
+    """The drawn person with a bare forearm before the belly."""
+    drawn, middle = rgb.copy(), mannequin.WIDTH // 2
+    for thickness, tone in ((40, (206, 162, 136)), (30, (222, 176, 148))):
+        cv2.line(drawn, (middle + 118, 452), (middle - 52, 470), tone, thickness, cv2.LINE_AA)
+    return drawn
+
+
+def test_cloth_goes_on_behind_an_arm(models: Models, plain: Garment) -> None:
+    person, picture = _understood(models, _arm_across(_striped(mannequin.person(top=_TOP))))
+    under = worn_garment(person, picture, 1280)
+    assert (under.mask ^ plain.mask).sum() < 0.04 * plain.mask.sum()
+    trunk = erode(under.mask & plain.mask, 3)
+    error = np.linalg.norm(lab_of(under.image)[trunk] - lab_of(plain.image)[trunk], axis=1)
+    assert (error > 40).mean() < 0.01  # no skin, and the stripes meet
+
+
 def _dungarees(shirt: Colour, cloth: Colour) -> Image:
     """The drawn person in dungarees over a shirt."""
     drawn, middle = mannequin.person(top=shirt, bottom=cloth), mannequin.WIDTH // 2
