@@ -29,17 +29,22 @@ from services.tryon.engines.local.landmarks import GarmentLandmarks, GarmentSide
 from services.tryon.engines.local.neckline import Neckline
 from services.tryon.engines.local.parse import Person
 from services.tryon.engines.local.pose import LEFT_SHOULDER, RIGHT_SHOULDER
+from services.tryon.engines.local.refuse import garment_hidden
 from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.shapes import polygon, run_at
 from services.tryon.engines.local.worn_outline import seen_of, with_hem
 
+_MOST_HIDDEN = 1 / 6  # of what is seen; more of it would be a guess
 _STRANDS = 2  # pixels beside the hair that its single strands cross
 _WAIST = 0.6  # of the torso
 _PATCH = 0.13  # side of a patch of cloth that is copied, by the body's unit: several stitches or stripes
 
 
 def worn_garment(person: Person, picture: Image, long_side: int, level: bool = True) -> Garment:
-    """The upper garment that somebody wears, or all that is labelled so. It ends in a `level` hem or in two legs."""
+    """The upper garment that somebody wears, or all that is labelled so.
+
+    It ends in a `level` hem or in two legs. Raises InputProblem when too much of it is hidden.
+    """
     person, hair = _with_all_hair(person)
     body = body_of(person)
     arms = arms_in_front(person, body)
@@ -47,6 +52,8 @@ def worn_garment(person: Person, picture: Image, long_side: int, level: bool = T
     hidden = behind_hair(hair, mask, body)
     if hidden.any():
         body = with_shoulders_under(hair, mask, body)
+    if (hidden | arms).sum() > _MOST_HIDDEN * mask.sum():
+        raise garment_hidden()
     mask = largest_component(mask | hidden | arms)
     mask = with_hem(mask, person, body) if level else mask
     mask = largest_component(soften(mask, 0.018 * body.skeleton.unit) > 0.5)  # seams and hems are even lines

@@ -15,6 +15,7 @@ from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.one_piece import OnePiece
 from services.tryon.engines.local.outfit import read_outfit
 from services.tryon.engines.local.parse import Person, understand
+from services.tryon.engines.local.problems import InputProblem
 from services.tryon.engines.local.worn import worn_garment
 
 _HAIR = (74, 48, 30)
@@ -180,3 +181,17 @@ def test_what_somebody_wears_is_told_as_one_piece_or_as_a_top(models: Models, dr
         assert all(leg.sum() > 2000 for leg in marks.halves)
     else:
         assert isinstance(worn, Garment)
+
+
+def test_a_garment_that_hair_hides_is_refused(models: Models) -> None:
+    drawn, middle = mannequin.person(top=_TOP), mannequin.WIDTH // 2
+    noise = np.random.default_rng(2)
+    for across in np.linspace(-92, 92, 90):
+        if abs(across) > 24:
+            top = (middle + round(np.clip(across, -56, 56)), 150 if abs(across) > 48 else 300)
+            tone = np.clip(np.array(_HAIR) * noise.uniform(0.7, 1.25), 0, 255).tolist()
+            cv2.line(drawn, top, (middle + round(across), 440), tone, 5, cv2.LINE_AA)
+    picture = np.ascontiguousarray(drawn[..., ::-1])
+    with pytest.raises(InputProblem) as refused:
+        read_outfit(models, picture, wearer_in(models, picture, "model"), "tops", 640)
+    assert refused.value.reason == "GARMENT_HIDDEN"
