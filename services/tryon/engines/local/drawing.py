@@ -130,7 +130,7 @@ def _armhole_clip(canvas: Canvas, plan: SidePlan, index: int, torso: Plane) -> P
     top = [plan.shoulder + up + far, plan.shoulder + up, *armhole(plan, _UNDER)]
     if plan.sleeve_share < _SHORT:
         end = arm.section(plan.sleeve_share * arm.reach)
-        cuff = _cuff(end, _ROOM * end.depth, 2.2 * end.radius, 0.06 * measure, 0.15 * measure)
+        cuff = _cuff(end, _ROOM * end.depth, 2.2 * end.radius, 0.06 * measure, 0.05 * measure)
         allowed = polygon(canvas.size, [canvas.place(corner) for corner in (*top, *cuff)])
         # Sewn to the torso softly, but where there is no torso behind it, cloth ends sharply.
         soft, sharp = soften(allowed, 1.0 * canvas.scale), smoothed(allowed, 1.0 * canvas.scale)
