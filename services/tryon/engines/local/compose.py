@@ -132,10 +132,13 @@ def _armpit_gaps(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
 
 
 def _cracks(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
-    """Slits along the seams of the sleeves, where neither part covers all of a pixel."""
-    lowest = canvas.row(max(float(plan.armpit[1]) for plan in fitting.plans)) + 0.05 * canvas.unit
-    near = dilate(drawn.torso.alpha > 0.5, 0.03 * canvas.unit) & dilate(drawn.sleeve_cover > 0.5, 0.03 * canvas.unit)
-    near &= np.arange(canvas.size[1])[:, None] < lowest
+    """Slits along the seams of the sleeves, where neither part covers all of a pixel; a long one ends at the armpit."""
+    rows, near = np.arange(canvas.size[1])[:, None], np.zeros(drawn.torso.alpha.shape, np.bool_)
+    for sleeve in drawn.sleeves:
+        plan = fitting.plans[0 if sleeve.sign < 0 else 1]
+        beside = dilate(sleeve.alpha > 0.5, 0.03 * canvas.unit)
+        near |= beside & ((plan.sleeve_share < 0.62) | (rows < canvas.row(float(plan.armpit[1])) + 0.05 * canvas.unit))
+    near &= dilate(drawn.torso.alpha > 0.5, 0.03 * canvas.unit)
     return closed(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
 
 

@@ -63,5 +63,5 @@ UPPER_LIMITS: Limits = {
 def verdict_of(measures: dict[str, float], limits: Limits) -> Verdict:
     """The worst fault decides; the others take a little more off."""
     grades = {words: _grade(measures[name], good, bad) for name, (good, bad, words) in limits.items()}
-    score = min(grades.values()) * (0.8 + 0.2 * float(np.mean(list(grades.values()))))
+    score = min(grades.values()) * (1 - sum(1 - grade for grade in grades.values()) / 75)
     return Verdict(score, grades, measures)

@@ -107,12 +107,16 @@ def continued_upwards(canvas: Canvas, colours: Colours, zone: Plane, old: Mask, 
     filled = floats(mirrored)
     # Its weave is the mirror image's, its light more that of the place.
     filled += 0.3 * (smooth[box] - blur(filled, 0.1 * canvas.unit))
-    below = (rows - waist)[box]
+    filled *= band_light(canvas, (rows - waist)[box])[..., None]
+    alpha = zone * (1 - mattes.hair)
+    lay_over(colours[box], filled, floats(alpha[box]))
+    return colours
+
+
+def band_light(canvas: Canvas, below: Plane) -> Plane:
+    """The light of a waistband by the distance `below` its upper edge: it stands out, with a seam along both edges."""
     band = _BAND * canvas.unit
     seam = np.exp(-(((below - band) / (0.9 * canvas.scale)) ** 2)) + 0.5 * np.exp(
         -(((below - 1.5) / (0.8 * canvas.scale)) ** 2)
     )
-    filled *= floats(1 + 0.05 * (below < band) - 0.3 * seam)[..., None]
-    alpha = zone * (1 - mattes.hair)
-    lay_over(colours[box], filled, floats(alpha[box]))
-    return colours
+    return floats(1 + 0.05 * (below < band) - 0.3 * seam)

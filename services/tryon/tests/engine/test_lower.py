@@ -20,7 +20,7 @@ from services.tryon.engines.local.engine import (
 )
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.kinds import Cut, cut_of
-from services.tryon.engines.local.legs import lower_body_of
+from services.tryon.engines.local.lower_body import lower_body_of
 from services.tryon.engines.local.lower_check import LOWER_LIMITS, judge_one_piece
 from services.tryon.engines.local.lower_garment import landmarks_of, without_gap
 from services.tryon.engines.local.mesh import backward_map, build_mesh
@@ -377,5 +377,6 @@ def test_much_invented_skin_on_arms_is_not_delivered() -> None:
         "reparse": 1.0,
         "plan": 1.0,
     }
+    good |= dict.fromkeys(("ragged", "nibbled", "soft", "rests", "bitten", "flat", "uneven"), 0.0)
     assert judge_one_piece(good, {"upper skin": 0.2}).score > 0.9
     assert judge_one_piece(good, {"upper skin": 0.95}).score < 0.5
