@@ -25,7 +25,7 @@ from services.tryon.engines.local.bare import ArmForm, Form, arm_form, trunk_for
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.filters import filled_in
 from services.tryon.engines.local.skin import neck, painted_skin, skin_shown
-from services.tryon.engines.local.waistband import Waist, continued_upwards, waist_of
+from services.tryon.engines.local.waistband import continued_upwards, waist_of
 from services.tryon.engines.local.warp import Fitting
 
 
@@ -132,7 +132,7 @@ def _zones(
     forms: tuple[ArmForm, ArmForm],
     bared: Mask,
     fitting: Fitting,
-    waist: Waist,
+    waist: Plane,
     behind: Colours,
 ) -> _Zones:
     arms = [_bare_of(canvas, fitting, index, form) for index, form in enumerate(forms)]
@@ -162,11 +162,8 @@ def _zones(
     body *= 1 - soften(dilate(sliver, 2), 0.6 * scale)
     solid = 1 - _air(canvas, behind, trunk, old, ~high)
     body *= solid
-    below = np.clip(rows - np.maximum(canvas.row(fitting.hem) - 2, waist.upper) + 0.5, 0, 1)
+    below = np.clip(rows - np.maximum(canvas.row(fitting.hem) - 2, waist) + 0.5, 0, 1)
     below = trunk.cover * solid * below * (1 - np.maximum(*arms))
-    worn = (rows < waist.lower) | closed(mattes.bottom > 0.5, 0.08 * canvas.unit)
-    body *= 1 - below * ~worn
-    below = below * worn
     lower = exposed & (below > 0.5)
     body *= _free(canvas, old)
     skin = (body > 0.5) & old & ~lower  # beside a bare arm is background
@@ -269,7 +266,7 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
         colours = _fill_skin(canvas, colours, zones, cover, trunk, arms, noise)
         if zones.lower.any():
             reach = soften(dilate(zones.exposed & (zones.trousers > 0.02), 2), 0.8)
-            colours = continued_upwards(canvas, colours, floats(zones.trousers * reach), zones.old, waist.upper)
+            colours = continued_upwards(canvas, colours, floats(zones.trousers * reach), zones.old, waist)
     skin = zones.skin & zones.exposed
     forward = _forward(canvas, fitting, arms)
     return Repaired(colours, zones.exposed, skin, zones.background & ~skin, bared, forward)
