@@ -48,7 +48,10 @@ def _visible_arm(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
     hand = canvas.limb(limb.wrist, hand_end, 0.14, 0.17)
     upper = float(np.hypot(*(limb.elbow - limb.shoulder)))
     lower = float(np.hypot(*(limb.wrist - limb.elbow)))
-    start = max(0.42 * upper, plan.sleeve_share * (upper + lower) - 0.04 * canvas.body.skeleton.unit)
+    start = max(
+        (0.42 if plan.sleeve_share > 0 else 0.36) * upper,
+        plan.sleeve_share * (upper + lower) - 0.04 * canvas.body.skeleton.unit,
+    )
     if start < upper:
         from_here = limb.shoulder + (limb.elbow - limb.shoulder) * (start / max(upper, 1))
         return canvas.limb(from_here, limb.elbow, 0.17, 0.15) | canvas.limb(limb.elbow, limb.wrist, 0.15, 0.12) | hand
@@ -77,17 +80,23 @@ def _in_front(canvas: Canvas, fitting: Fitting, forms: tuple[Form, Form]) -> Mas
         arms |= arm
     solid = closed(opened((skin > 0.5) & arms, 0.02 * canvas.unit), 0.03 * canvas.unit)
     solid &= (canvas.mattes.person > 0.5) & arms
-    solid = opened(solid & ~_unlike_within(canvas, solid), 0.02 * canvas.unit)
+    solid = opened(solid & ~unlike_within(canvas, solid, fitting), 0.02 * canvas.unit)
     return fill_holes(solid | bared_arms(canvas, fitting, forms))
 
 
-def _unlike_within(canvas: Canvas, arms: Mask) -> Mask:
-    """What at the rim of an arm is much brighter or of another hue than its middle: background seen beside it."""
+def unlike_within(canvas: Canvas, arms: Mask, fitting: Fitting) -> Mask:
+    """What at the rim of an arm is much brighter or of another hue than its middle: background seen beside it.
+
+    Along the armpit also what is much darker, the crease between arm and trunk; lower down that may be a bracelet.
+    """
     core = erode(arms, 0.05 * canvas.unit)
     if not core.any():
         return core
     offset = canvas.lab - filled_in(canvas.lab, core)
     unlike: Mask = (offset[..., 0] > 45) | (np.hypot(offset[..., 1], offset[..., 2]) > 20)
+    for limb, plan in zip(canvas.body.skeleton.limbs, fitting.plans, strict=True):
+        if plan.sleeve_share == 0:
+            unlike |= (offset[..., 0] < -45) & canvas.limb(limb.shoulder, limb.elbow, 0.2, 0.16)
     return unlike
 
 
