@@ -9,6 +9,7 @@ from services.tryon.engines.local.arrays import (
     Colours,
     Plane,
     Vector,
+    Window,
     blur,
     dilate,
     distance_inside,
@@ -113,14 +114,16 @@ def _trunk_shade(canvas: Canvas, fitting: Fitting, light: Light) -> Plane:
     """The trunk as an elliptic cylinder with a chest, lit by the photo's lamp."""
     rows, skeleton = canvas.frame_rows(), canvas.body.skeleton
     left, right = ((fitting.edges(index, rows) - canvas.origin[0])[:, None] * canvas.scale for index in (0, 1))
-    across = np.clip((np.arange(canvas.size[0])[None] - left) / np.maximum(right - left, 1) * 2 - 1, -1.1, 1.1)
+    left, right = floats(left), floats(right)
+    columns = np.arange(canvas.size[0], dtype=np.float32)[None]
+    across = np.clip((columns - left) / np.maximum(right - left, 1) * 2 - 1, -1.1, 1.1)
     armpit = max(float(plan.armpit[1]) for plan in fitting.plans)
     below = np.clip((rows - armpit) / (0.3 * skeleton.unit) + 1, 0, 1)[:, None]  # above it is shoulder
-    shade = below * (-0.26 * np.abs(across) ** 3 + 0.16 * light.side * across)
+    shade = floats(below) * (-0.26 * np.abs(across) ** 3 + 0.16 * light.side * across)
     share = (rows - float(skeleton.neck[1])) / skeleton.torso
     # The chest turns towards the lamp above, what is below it away from it.
     relief = 0.06 * np.exp(-(((share - 0.22) / 0.12) ** 2)) - 0.08 * np.exp(-(((share - 0.5) / 0.13) ** 2))
-    shade = shade + relief[:, None] * (1 - 0.5 * np.abs(across))
+    shade += floats(relief)[:, None] * (1 - 0.5 * np.abs(across))
     return floats(shade)
 
 
@@ -213,9 +216,13 @@ class Finish:
     softness: float  # pixels of blur
     grain: float  # standard deviation
 
-    def __call__(self, layer: Layer, light: Plane, grain: Plane) -> Colours:
-        """The cloth of a layer in the given light; black where the layer is not."""
-        box = _box_of(layer.alpha)
+    @property
+    def is_grainy(self) -> bool:
+        """Whether any grain would be seen."""
+        return self.grain > 0.2
+
+    def __call__(self, layer: Layer, box: Window, light: Plane, grain: Plane) -> Colours:
+        """The cloth of a layer in the given light, in the part of the canvas that the layer is in."""
         lit = layer.colours[box].astype(np.float32)
         lit *= self.gain.astype(np.float32)
         dark = 1 - lit * np.float32(1 / 255)
@@ -227,20 +234,9 @@ class Finish:
         lit += dark * floats(26 * np.clip(light[box] - 0.9, -0.05, 0.3))[..., None]
         if self.softness > 0.3:
             lit = cv2.GaussianBlur(lit, (0, 0), self.softness).astype(np.float32, copy=False)
-        if self.grain > 0.2:
+        if self.is_grainy:
             lit += floats(self.grain * grain[box])[..., None]
-        result = np.zeros(layer.colours.shape, np.float32)
-        np.clip(lit, 0, 255, out=result[box])
-        return result
-
-
-def _box_of(alpha: Plane) -> tuple[slice, slice]:
-    """The rows and columns in which something is."""
-    seen = alpha > 0
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    if len(rows) == 0:
-        return slice(0, 1), slice(0, 1)
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+        return np.clip(lit, 0, 255, out=lit)
 
 
 def finish_of(canvas: Canvas, drawn: DrawnGarment) -> Finish:

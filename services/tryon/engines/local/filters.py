@@ -4,7 +4,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.tryon.engines.local.arrays import Colours, Image, Mask, Plane, dot, floats, resize_plane, size_of
+from services.tryon.engines.local.arrays import (
+    Colours,
+    Image,
+    Mask,
+    Plane,
+    dot,
+    floats,
+    resize_plane,
+    resize_weighted,
+    size_of,
+)
 
 
 def _box(plane: npt.NDArray[np.float32], radius: int) -> npt.NDArray[np.float32]:
@@ -80,8 +90,7 @@ def filled_in(colours: npt.NDArray[np.float32 | np.uint8], known: npt.NDArray[np
     half = (max(1, width // 2), max(1, height // 2))
     weight = known.astype(np.float32)
     small = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
-    total = cv2.resize(colours * weight[..., None], half, interpolation=cv2.INTER_AREA)
-    mean = total / np.maximum(small, 1e-6)[..., None]
+    mean = resize_weighted(colours, weight, half) / np.maximum(small, 1e-6)[..., None]
     return resize_plane(push_pull(floats(mean), floats(small)), (width, height))
 
 
@@ -102,8 +111,10 @@ def push_pull(colours: Colours, known: Plane) -> Colours:
     for total, weight in zip(sums[-2::-1], weights[-2::-1], strict=True):
         coarse = resize_plane(filled, size_of(weight))
         trust = np.clip(weight, 0.0, 1.0)[..., None]
-        here = total / np.maximum(weight, 1e-6)[..., None]
-        filled = floats(here * trust + coarse * (1 - trust))
+        filled = floats(total / np.maximum(weight, 1e-6)[..., None])
+        filled -= coarse
+        filled *= trust
+        filled += coarse
     return filled
 
 

@@ -8,6 +8,7 @@ import pytest
 from sandbox import mannequin
 from sandbox.drawings import sweater, tshirt, vest
 from services.tryon.engines.local.arrays import Mask, erode, floats
+from services.tryon.engines.local.bare import arm_form
 from services.tryon.engines.local.compose import unlike_within
 from services.tryon.engines.local.engine import LocalEngine
 from services.tryon.engines.local.filters import mirrored
@@ -134,7 +135,7 @@ def sleeveless(engine: LocalEngine) -> Try:
 
 def test_the_dark_crease_at_the_armpit_is_no_part_of_the_arm_but_a_bracelet_is(sleeveless: Try) -> None:
     made = sleeveless
-    arm = made.repaired.arms[1].mask
+    arm = arm_form(made.canvas, 1).mask
     image = np.full_like(made.canvas.image, 200)
     crease = arm & ~erode(arm, 0.03 * made.canvas.unit)
     image[crease] = 40
@@ -149,7 +150,7 @@ def test_the_dark_crease_at_the_armpit_is_no_part_of_the_arm_but_a_bracelet_is(s
 
 def test_an_arm_without_a_sleeve_hangs_before_the_side_of_the_garment(sleeveless: Try) -> None:
     made = sleeveless
-    for sign, form in zip((-1, 1), made.repaired.arms, strict=True):
+    for sign, form in zip((-1, 1), (arm_form(made.canvas, index) for index in (0, 1)), strict=True):
         rows = slice(made.at(0, 370)[0], made.at(0, 430)[0])
         core = erode(form.mask, 3)[rows]
         assert core.sum() > 400
