@@ -134,7 +134,7 @@ def _armpit_gaps(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
         index = 0 if sleeve.sign < 0 else 1
         plan = fitting.plans[index]
         gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, min(0.9 * plan.sleeve_share, _NEAR_ARMPIT), 1.05)
-    return gap & (drawn.cover < 0.95) & closed(drawn.cover > 0.5, 0.12 * canvas.unit)
+    return gap & (drawn.cover < 0.95) & _within(drawn.cover > 0.5, 0.12 * canvas.unit)
 
 
 def _cracks(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
@@ -145,13 +145,18 @@ def _cracks(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
         beside = dilate(sleeve.alpha > 0.5, 0.03 * canvas.unit)
         near |= beside & ((plan.sleeve_share < 0.62) | (rows < canvas.row(float(plan.armpit[1])) + 0.05 * canvas.unit))
     near &= dilate(drawn.torso.alpha > 0.5, 0.03 * canvas.unit)
-    return closed(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
+    return _within(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
 
 
-def _fill_openings(colours: Colours, cloth: Colours, openings: tuple[tuple[Mask, float], ...], head: Plane) -> None:
+def _within(cover: Mask, radius: float) -> Mask:
+    """What gaps narrower than the disc belong to; the pixels along the outline, half covered, are no gaps."""
+    return erode(closed(cover, radius), 2)
+
+
+def _fill_openings(colours: Colours, cloth: Colours, openings: tuple[tuple[Plane, float], ...], head: Plane) -> None:
     """Shaded cloth where the garment's parts leave something open between them."""
     for opening, shade in openings:
-        alpha = soften(dilate(opening, 1), 0.7) * (1 - head)
+        alpha = opening * (1 - head)
         box = box_of(alpha)
         lay_over(colours[box], cloth[box] * np.float32(shade), floats(alpha[box]))
 
@@ -172,7 +177,9 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     shadow = 0.3 * _shadow_beside(seen, 3.2 * canvas.scale, 0) * (1 - seen)
     shadow = np.maximum(shadow, cast_below(seen, canvas)) * body * (1 - head)
     colours = repaired.colours * (1 - shadow)[..., None]
-    _fill_openings(colours, cloth_in_depth(drawn), ((gap, 0.65), (_cracks(canvas, fitting, drawn), 0.92)), head)
+    even = smoothed(gap | (cover > 0.5), 2 * canvas.scale)  # where an armpit's gap is closed it ends in a line
+    closed_gap, cracks = even * soften(dilate(gap, 3), 1.0), soften(dilate(_cracks(canvas, fitting, drawn), 1), 0.7)
+    _fill_openings(colours, cloth_in_depth(drawn), ((closed_gap, 0.65), (cracks, 0.92)), head)
 
     light, finish = drape(canvas, fitting, drawn, seed), finish_of(canvas, drawn)
     grain = np.zeros_like(cover)

@@ -264,7 +264,8 @@ def hem_rim(layer: Layer, canvas: Canvas) -> Plane:
     """The lower rim of a piece of cloth, which turns away from the light: cloth has a thickness."""
     thick = max(1, round(0.009 * canvas.unit))
     below = np.concatenate([layer.whole[thick:], np.repeat(layer.whole[-1:], thick, axis=0)])
-    return blur(floats(layer.whole * (1 - below)), 0.5 * canvas.scale)
+    rim, wide = floats(layer.whole * (1 - below)), 0.5 * canvas.scale
+    return floats(blur(rim, wide) / np.maximum(blur(layer.whole, wide), 0.2))  # dark to the very edge
 
 
 def cast_below(seen: Plane, canvas: Canvas) -> Plane:

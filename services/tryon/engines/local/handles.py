@@ -263,12 +263,17 @@ class SleeveHandles:
         """A short sleeve ends across the arm in the front half of an ellipse, seen from above."""
         section = arm.section(reach)
         ends = section.outward * self._flare(section, 1.6), -section.outward * self._inner_flare(section)
-        along = np.array([section.outward[1], -section.outward[0]]) * self._side.sign
-        drop = 0.09 * float(np.hypot(*(ends[1] - ends[0])))
+        along = np.array([-section.outward[1], section.outward[0]]) * self._side.sign
+        drop = 0.06 * float(np.hypot(*(ends[1] - ends[0])))
         outer, inner = self._sleeve.outer[-1], self._sleeve.inner[-1]
+        up = (self._sleeve.outer[0] + self._sleeve.inner[0]) / 2 - (outer + inner) / 2
+        across = unit(inner - outer)
+        seam = unit(up - across * (up @ across)) * self._mesh.step  # a cuff's band keeps its width
         for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
-            target = section.centre + ends[0] * (1 - share) + ends[1] * share
-            self._pull(outer + (inner - outer) * share, target + along * drop * (1 - (2 * share - 1) ** 2), 1.2)
+            source, target = outer + (inner - outer) * share, section.centre + ends[0] * (1 - share) + ends[1] * share
+            target = target + along * drop * (1 - (2 * share - 1) ** 2)
+            self._pull(source, target, 1.2)
+            self._pull(source + seam, target - along * self._mesh.step * self._scale.down, 1.2)
 
     def _flare(self, section: ArmSection, most: float) -> float:
         """How far outside the bone the cuff is."""
