@@ -80,18 +80,24 @@ def _in_front(canvas: Canvas, fitting: Fitting, repaired: Repaired) -> Mask:
         arms |= arm
     solid = closed(opened((skin > 0.5) & arms, 0.02 * canvas.unit), 0.03 * canvas.unit)
     solid &= (canvas.mattes.person > 0.5) & arms
-    solid = opened(solid & ~_unlike_within(canvas, solid), 0.02 * canvas.unit)
+    solid = opened(solid & ~unlike_within(canvas, solid, fitting), 0.02 * canvas.unit)
     return fill_holes(solid | repaired.bared)
 
 
-def _unlike_within(canvas: Canvas, arms: Mask) -> Mask:
-    """What at the rim of an arm is much brighter or of another hue than its middle: background seen beside it."""
+def unlike_within(canvas: Canvas, arms: Mask, fitting: Fitting) -> Mask:
+    """What at the rim of an arm is much brighter or of another hue than its middle: background seen beside it.
+
+    Along the armpit also what is much darker, the crease between arm and trunk; lower down that may be a bracelet.
+    """
     core = erode(arms, 0.05 * canvas.unit)
     if not core.any():
         return core
     box, unlike = box_of(arms, 2), np.zeros_like(arms)
     offset = canvas.lab[box] - filled_in(canvas.lab[box], core[box])
     unlike[box] = (offset[..., 0] > 45) | (np.hypot(offset[..., 1], offset[..., 2]) > 20)
+    for limb, plan in zip(canvas.body.skeleton.limbs, fitting.plans, strict=True):
+        if plan.sleeve_share == 0:
+            unlike[box] |= (offset[..., 0] < -45) & canvas.limb(limb.shoulder, limb.elbow, 0.2, 0.16)[box]
     return unlike
 
 
