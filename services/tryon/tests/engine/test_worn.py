@@ -6,9 +6,9 @@ import pytest
 
 from sandbox import mannequin
 from sandbox.drawings import Colour
-from services.tryon.engines.local.arrays import Image, Mask, erode, lab_of, resize_mask, size_of, within
+from services.tryon.engines.local.arrays import Image, Mask, blur, erode, lab_of, resize_mask, size_of, within
 from services.tryon.engines.local.completing import completed
-from services.tryon.engines.local.engine import LocalEngine
+from services.tryon.engines.local.engine import LocalEngine, Options
 from services.tryon.engines.local.garment import Garment, wearer_in
 from services.tryon.engines.local.hair import hair_in_front
 from services.tryon.engines.local.models import Models
@@ -17,6 +17,7 @@ from services.tryon.engines.local.outfit import read_outfit
 from services.tryon.engines.local.parse import Person, understand
 from services.tryon.engines.local.problems import InputProblem
 from services.tryon.engines.local.worn import worn_garment
+from services.tryon.tests.engine.conftest import encoded
 
 _HAIR = (74, 48, 30)
 _TOP = (60, 120, 190)
@@ -195,3 +196,19 @@ def test_a_garment_that_hair_hides_is_refused(models: Models) -> None:
     with pytest.raises(InputProblem) as refused:
         read_outfit(models, picture, wearer_in(models, picture, "model"), "tops", 640)
     assert refused.value.reason == "GARMENT_HIDDEN"
+
+
+def test_a_worn_top_lies_straight_and_whole_on_the_same_body(engine: LocalEngine) -> None:
+    hers = _striped(mannequin.person(top=_TOP))
+    result, _ = engine.attempt(
+        encoded(mannequin.person(top=(150, 60, 60))), encoded(hers), Options("tops", garment_photo_type="model")
+    )
+    lightness = lab_of(result)[320:560, mannequin.WIDTH // 2 - 60 : mannequin.WIDTH // 2 + 60, 2]
+    left, right = (
+        blur(np.ascontiguousarray(lightness[:, part]), 2).mean(axis=1) for part in (slice(30), slice(-30, None))
+    )
+    assert np.corrcoef(left, right)[0, 1] > 0.7  # its stripes are level
+    for sign in (-1, 1):  # where sleeve and trunk meet
+        x = mannequin.WIDTH // 2 + sign * 88
+        strip = lab_of(result)[320:400, x - 12 : x + 12, 2]
+        assert strip.std(axis=0).min() > 12
