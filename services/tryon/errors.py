@@ -12,6 +12,7 @@ class ImagesNotFound(NotFound):
     """One of the images does not exist, or is somebody else's."""
 
     reason = "IMAGES_NOT_FOUND"
+    SENTENCE = "One or both images not found"
 
 
 class NotAUserPhoto(InvalidArgument):

@@ -21,6 +21,7 @@ Vector: TypeAlias = npt.NDArray[np.float64]  # (n,) or (2,)
 Indices: TypeAlias = npt.NDArray[np.intp]
 Size: TypeAlias = tuple[int, int]  # (width, height)
 Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom; the last two are exclusive
+Window: TypeAlias = tuple[slice, slice]  # rows and columns
 
 
 def floats(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -48,6 +49,12 @@ def resize_plane(plane: npt.NDArray[np.float32], size: Size) -> npt.NDArray[np.f
         return plane
     method = cv2.INTER_AREA if size[0] < plane.shape[1] else cv2.INTER_LINEAR
     return cv2.resize(plane, size, interpolation=method).astype(np.float32, copy=False)
+
+
+def resize_weighted(colours: npt.NDArray[np.float32 | np.uint8], weight: Plane, size: Size) -> Colours:
+    """A picture times a weight, scaled; channel by channel, so that the product is never held at full size."""
+    channels = [resize_plane(floats(colours[..., channel] * weight), size) for channel in range(3)]
+    return cv2.merge(channels).astype(np.float32, copy=False)
 
 
 def resize_mask(mask: Mask, size: Size) -> Mask:
@@ -86,7 +93,7 @@ def _kernel(radius: float) -> npt.NDArray[np.uint8]:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)
 
 
-def _box_around(mask: Mask, margin: float) -> tuple[slice, slice] | None:
+def _box_around(mask: Mask, margin: float) -> Window | None:
     """The part of a mask that is not empty, with a margin: all that there is to look at."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if len(rows) == 0:
@@ -96,6 +103,11 @@ def _box_around(mask: Mask, margin: float) -> tuple[slice, slice] | None:
         slice(max(0, int(rows[0]) - wide), int(rows[-1]) + wide + 1),
         slice(max(0, int(columns[0]) - wide), int(columns[-1]) + wide + 1),
     )
+
+
+def box_of(plane: Plane | Mask, margin: float = 0) -> Window:
+    """The rows and columns in which something is, with a margin; one pixel where nothing is."""
+    return _box_around(plane > 0, margin) or (slice(0, 1), slice(0, 1))
 
 
 def dilate(mask: Mask, radius: float) -> Mask:
@@ -204,6 +216,13 @@ def sample(plane: npt.NDArray[np.float32], x: npt.ArrayLike, y: npt.ArrayLike) -
     """Bilinear values of a plane or picture at positions; both coordinate arrays have the same 2-D shape."""
     across, down = np.asarray(x, np.float32), np.asarray(y, np.float32)
     return cv2.remap(plane, across, down, cv2.INTER_LINEAR).astype(np.float32, copy=False)
+
+
+def lay_over(below: Colours, above: Colours | Image, alpha: Plane) -> None:
+    """What `mix` makes, in the place of what is below: pictures are large, and windows of them can be given."""
+    change = np.subtract(above, below, dtype=np.float32)
+    change *= alpha[..., None]
+    below += change
 
 
 def mix(below: Colours | Image, above: Colours | Image, alpha: Plane) -> Colours:

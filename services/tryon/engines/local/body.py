@@ -1,6 +1,7 @@
 """The shape of the body that gets dressed: shoulder lines, sides of the torso, arms. All in the work frame."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -53,12 +54,12 @@ class Arm:
     inside: Mask
     skin: Mask
 
-    @property
+    @cached_property
     def reach(self) -> float:
         """From shoulder to wrist."""
         return float(arc_lengths(self.line)[-1])
 
-    @property
+    @cached_property
     def upper(self) -> float:
         """From shoulder to elbow."""
         return float(arc_lengths(self.line)[1])
@@ -68,8 +69,18 @@ class Arm:
         marks = [0.0, self.upper, self.reach]
         return float(np.interp(distance, marks, np.array([0.155, 0.115, 0.082]) * self.measure))
 
+    @cached_property
+    def _sections(self) -> dict[float, ArmSection]:
+        return {}
+
     def section(self, distance: float) -> ArmSection:
-        """The cut at a distance along the bones."""
+        """The cut at a distance along the bones; the same ones are asked for again and again."""
+        distance = float(distance)
+        if distance not in self._sections:
+            self._sections[distance] = self._cut(distance)
+        return self._sections[distance]
+
+    def _cut(self, distance: float) -> ArmSection:
         centre, along = point_at(self.line, distance), direction_at(self.line, distance, 0.24 * self.measure)
         outward = np.array([-along[1], along[0]]) * (-self.limb.sign)
         radius = self.radius(distance)

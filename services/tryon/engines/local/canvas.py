@@ -128,7 +128,8 @@ class Canvas:
 
     def like_skin(self, lab: Colours) -> Mask:
         """What of a picture in Lab, of the canvas' scale, has the face's or the arms' colour."""
-        hues = blur(lab, 0.8 * self.scale)[..., 1:] - 128
+        hues = blur(np.ascontiguousarray(lab[..., 1:]), 0.8 * self.scale)
+        hues -= 128
         found = np.zeros(hues.shape[:2], np.bool_)
         for tone in (self.skin.colour[1:] - 128, self.body_skin[1:] - 128):
             # White cloth that skin shines on has the hue of skin, but little of it.

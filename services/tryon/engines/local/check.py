@@ -1,6 +1,6 @@
 """Looking at a result before anybody else does."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -24,39 +24,21 @@ from services.tryon.engines.local.arrays import (
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.compose import Composed
 from services.tryon.engines.local.cutout import Cloth
-from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.garment import Garment
+from services.tryon.engines.local.layers import DrawnGarment
 from services.tryon.engines.local.models import Models
+from services.tryon.engines.local.outline_check import outline_measures, unevenness
+from services.tryon.engines.local.paint_check import bitten, flatness, rests
 from services.tryon.engines.local.parse import labels_again
 from services.tryon.engines.local.pose import LEFT_EYE, RIGHT_EYE, Pose, pose_again
 from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.repair import Repaired
 from services.tryon.engines.local.shapes import polygon
+from services.tryon.engines.local.verdict import UPPER_LIMITS, Verdict, verdict_of
 from services.tryon.engines.local.warp import Fitting, Part
-
-LEAST_SCORE = 0.5
 
 _JOINTS = [0, 2, 5, 11, 12, 23, 24]  # nose, eyes, shoulders, hips: other sleeves may move elbows, which are guessed
 _PARSE_SIDE = 320  # pixels, the long side of the frame in which the result is parsed
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How good a result is, 0..1, what that comes from, and what is wrong with it in words for a log."""
-
-    score: float
-    grades: dict[str, float]
-    measures: dict[str, float]
-
-    @property
-    def problems(self) -> list[str]:
-        """The grades that are poor."""
-        return [problem for problem, grade in self.grades.items() if grade < 0.7]
-
-
-def _grade(value: float, good: float, bad: float) -> float:
-    """1 when as good as `good`, 0 when as bad as `bad`, straight between."""
-    return float(np.clip((value - bad) / (good - bad), 0, 1))
 
 
 def joint_shift(
@@ -290,36 +272,11 @@ def judge(
         "clothes": _invented_clothes(canvas, repaired),
         "turned": canvas.body.skeleton.shoulder_width / canvas.body.skeleton.unit,
         "cut": garment.landmarks.error,
+        "rests": rests(canvas, composed),
+        "bitten": bitten(canvas, repaired, composed),
+        "flat": flatness(canvas, repaired, composed),
+        "uneven": unevenness(garment),
     }
-    return verdict_of(measures)
-
-
-# What counts as good and as bad of each measure, and what is wrong when it is bad.
-Limits = dict[str, tuple[float, float, str]]
-
-_LIMITS: Limits = {
-    "joints": (0.08, 0.4, "the body's joints moved"),
-    "face": (1.0, 6.0, "the face changed"),
-    "background": (0.002, 0.03, "the background changed"),
-    "colours": (0.06, 0.4, "the garment's colours changed"),
-    "holes": (0.005, 0.14, "the garment has holes"),
-    "strayed": (0.01, 0.12, "the garment strays from the body"),
-    "reparse": (0.92, 0.3, "the result does not read as a person in this garment"),
-    "plan": (0.9, 0.75, "the garment is not where it should be"),
-    "sleeves": (0.2, 0.7, "a sleeve is missing"),
-    "torn": (0.03, 0.4, "the garment is torn or stretched"),
-    "left over": (0.005, 0.1, "the old garment still shows"),
-    "pieces": (0.005, 0.1, "the garment is in pieces"),
-    "skin": (0.5, 2.2, "too much skin had to be invented"),
-    "clothes": (0.05, 0.45, "too much of other clothes had to be invented"),
-    "buried": (0.005, 0.06, "the garment reaches into the face"),
-    "turned": (0.85, 0.5, "the body is turned too far"),
-    "cut": (0.08, 0.3, "the garment's cut was not understood"),
-}
-
-
-def verdict_of(measures: dict[str, float], limits: Limits = _LIMITS) -> Verdict:
-    """The worst fault decides; the others take a little more off."""
-    grades = {words: _grade(measures[name], good, bad) for name, (good, bad, words) in limits.items()}
-    score = min(grades.values()) * (0.8 + 0.2 * float(np.mean(list(grades.values()))))
-    return Verdict(score, grades, measures)
+    return verdict_of(
+        measures | outline_measures(canvas, drawn.cover, garment.cloth, composed, fitting.hem), UPPER_LIMITS
+    )

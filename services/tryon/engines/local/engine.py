@@ -11,7 +11,7 @@ import cv2
 from services.tryon.engines.local.arrays import Image
 from services.tryon.engines.local.body import Body, body_of
 from services.tryon.engines.local.canvas import open_canvas
-from services.tryon.engines.local.check import LEAST_SCORE, Verdict, judge
+from services.tryon.engines.local.check import judge
 from services.tryon.engines.local.compose import compose
 from services.tryon.engines.local.drawing import draw_garment
 from services.tryon.engines.local.dressing import put_on_lower, put_on_one_piece, wearer_of
@@ -25,6 +25,7 @@ from services.tryon.engines.local.pose import Pose, find_pose
 from services.tryon.engines.local.problems import Canceled, InputProblem, ResultNotGoodEnough
 from services.tryon.engines.local.refuse import flat_garment_problems, lower_body_problems, person_problems
 from services.tryon.engines.local.repair import take_off
+from services.tryon.engines.local.verdict import LEAST_SCORE, Verdict
 from services.tryon.engines.local.warp import Fitting, fit
 
 __all__ = ["Canceled", "InputProblem", "LocalEngine", "Options", "Picture", "ResultNotGoodEnough"]

@@ -4,7 +4,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.tryon.engines.local.arrays import Colours, Image, Mask, Plane, dot, floats, resize_plane, size_of
+from services.tryon.engines.local.arrays import (
+    Colours,
+    Image,
+    Mask,
+    Plane,
+    dot,
+    floats,
+    resize_plane,
+    resize_weighted,
+    size_of,
+)
 
 
 def _box(plane: npt.NDArray[np.float32], radius: int) -> npt.NDArray[np.float32]:
@@ -80,8 +90,7 @@ def filled_in(colours: npt.NDArray[np.float32 | np.uint8], known: npt.NDArray[np
     half = (max(1, width // 2), max(1, height // 2))
     weight = known.astype(np.float32)
     small = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
-    total = cv2.resize(colours * weight[..., None], half, interpolation=cv2.INTER_AREA)
-    mean = total / np.maximum(small, 1e-6)[..., None]
+    mean = resize_weighted(colours, weight, half) / np.maximum(small, 1e-6)[..., None]
     return resize_plane(push_pull(floats(mean), floats(small)), (width, height))
 
 
@@ -102,6 +111,47 @@ def push_pull(colours: Colours, known: Plane) -> Colours:
     for total, weight in zip(sums[-2::-1], weights[-2::-1], strict=True):
         coarse = resize_plane(filled, size_of(weight))
         trust = np.clip(weight, 0.0, 1.0)[..., None]
-        here = total / np.maximum(weight, 1e-6)[..., None]
-        filled = floats(here * trust + coarse * (1 - trust))
+        filled = floats(total / np.maximum(weight, 1e-6)[..., None])
+        filled -= coarse
+        filled *= trust
+        filled += coarse
     return filled
+
+
+def mirrored(colours: Image, known: Mask, where: Mask) -> Image:
+    """The picture with what is known mirrored at its outline into `where`: a pattern goes on as a pattern."""
+    asked = where & ~known
+    result = colours.copy()
+    if not asked.any() or not known.any():
+        return result
+    box = _around(asked, 40)  # pixels of what is known around what is asked for
+    window = known[box]
+    if not window.any():
+        return result
+    _, labels = cv2.distanceTransformWithLabels(
+        (~window).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    inside = np.nonzero(window)
+    mirrors = []
+    for axis, places in enumerate(inside):
+        nearest = np.zeros(int(labels.max()) + 1, np.float32)
+        nearest[labels[inside]] = places
+        edge = cv2.GaussianBlur(nearest[labels], (0, 0), 2.0)  # else the picture breaks where the outline is rough
+        mirrors.append((edge, 2 * edge - np.indices(window.shape, np.float32)[axis]))
+    rows, columns = (
+        np.clip(np.round(plane), 0, side - 1) for (_, plane), side in zip(mirrors, window.shape, strict=True)
+    )
+    hit = window[rows.astype(np.intp), columns.astype(np.intp)]
+    down, across = (floats(np.where(hit, mirror, edge)) for edge, mirror in mirrors)
+    drawn = cv2.remap(
+        np.ascontiguousarray(colours[box]), across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    result[box][asked[box]] = drawn[asked[box]]
+    return result
+
+
+def _around(mask: Mask, margin: int) -> tuple[slice, slice]:
+    """The rows and columns of a mask, with a margin."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, left = max(0, int(rows[0]) - margin), max(0, int(columns[0]) - margin)
+    return slice(top, int(rows[-1]) + margin), slice(left, int(columns[-1]) + margin)

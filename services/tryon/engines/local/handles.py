@@ -295,7 +295,7 @@ class SleeveHandles:
             if short:
                 depth = self._inner_flare(section)
             else:
-                depth = max(min(section.inner * 1.05, section.radius * 1.35), section.radius * 1.02)
+                depth = max(min(section.inner * 1.05, section.radius * 1.9), section.radius * 1.02)
             target = section.centre - section.outward * depth
             if whole:
                 grown = min(1.0, 1.5 * share)

@@ -27,9 +27,10 @@ class Light:
         lamp /= np.linalg.norm(lamp)
         across = np.clip(form.across, -0.98, 0.98)
         facing = np.sqrt(1 - across**2)
-        lit = across * float(form.outward @ lamp[:2]) + facing * lamp[2]
+        front = float(lamp[2])
+        lit = across * float(form.outward @ lamp[:2]) + facing * front
         edge = np.clip((np.abs(across) - 0.8) / 0.2, 0, 1) ** 2
-        return floats(_FORM * np.clip(lit - lamp[2], -0.65, 0.25) - 5 * edge + 5)
+        return floats(_FORM * np.clip(lit - front, -0.65, 0.25) - 5 * edge + 5)
 
 
 def light_on(canvas: Canvas) -> Light:

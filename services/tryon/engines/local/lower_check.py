@@ -9,14 +9,13 @@ from services.tryon.engines.local.arrays import (
     difference,
     dilate,
     erode,
+    floats,
     lab_of,
     resize_plane,
     size_of,
 )
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.check import (
-    Limits,
-    Verdict,
     certainty,
     changed_background,
     colour_distance,
@@ -24,7 +23,6 @@ from services.tryon.engines.local.check import (
     overlap,
     pieces,
     torn,
-    verdict_of,
 )
 from services.tryon.engines.local.compose import Composed
 from services.tryon.engines.local.cutout import Cloth
@@ -32,10 +30,12 @@ from services.tryon.engines.local.legs import LowerBody
 from services.tryon.engines.local.lower_fit import LowerFitting
 from services.tryon.engines.local.lower_repair import LowerRepaired, waist_rows
 from services.tryon.engines.local.models import Models
+from services.tryon.engines.local.outline_check import outline_measures
 from services.tryon.engines.local.parse import labels_again
 from services.tryon.engines.local.pose import Pose, pose_again
 from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.shapes import point_at, polygon, run_at
+from services.tryon.engines.local.verdict import OUTLINE_LIMITS, UPPER_LIMITS, Limits, Verdict, verdict_of
 from services.tryon.engines.local.warp import Part
 
 _JOINTS = [11, 12, 23, 24, 25, 26, 27, 28]  # shoulders, hips, knees, ankles
@@ -58,7 +58,7 @@ LOWER_LIMITS: Limits = {
     "step": (0.08, 0.22, "painted legs do not meet the real ones"),
     "turned": (0.8, 0.5, "the body is turned too far"),
     "cut": (0.12, 0.4, "the garment's cut was not understood"),
-}
+} | OUTLINE_LIMITS
 
 
 def _kept_change(canvas: Canvas, composed: Composed, lower: LowerBody) -> float:
@@ -194,6 +194,7 @@ def judge_lower(
     fitting: LowerFitting,
     cover: Mask,
     composed: Composed,
+    cloth: Cloth,
     error: float,
 ) -> Verdict:
     """The verdict on trousers, shorts and skirts."""
@@ -203,6 +204,8 @@ def judge_lower(
         "reparse": reparse_overlap(models, pose, canvas, composed, result, (Label.BOTTOM,)),
         "cut": error,
     }
+    hem = min(float(point_at(leg.line, end)[1]) for leg, end in zip(lower.legs, fitting.ends, strict=True))
+    own |= outline_measures(canvas, floats(cover), cloth, composed, hem)
     return verdict_of(common | own, LOWER_LIMITS)
 
 
@@ -221,6 +224,7 @@ _ONE_PIECE = (
     "cut",
     "reparse",
 )
+_AS_UPPER = ("rests", "bitten", "flat", "uneven", *OUTLINE_LIMITS)
 
 
 def judge_one_piece(common: dict[str, float], own: dict[str, float]) -> Verdict:
@@ -233,4 +237,5 @@ def judge_one_piece(common: dict[str, float], own: dict[str, float]) -> Verdict:
         "plan": (0.85, 0.55, "the garment is not where it should be"),
         "buried": (0.005, 0.06, "the garment reaches into the face"),
     }
+    upper |= {name: UPPER_LIMITS[name] for name in _AS_UPPER}
     return verdict_of(own | common, {name: LOWER_LIMITS[name] for name in _ONE_PIECE} | upper)

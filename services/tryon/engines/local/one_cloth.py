@@ -6,7 +6,7 @@ import numpy as np
 from services.tryon.engines.local.arrays import dilate, erode, lab_of, largest_channel
 from services.tryon.engines.local.colours import ColourHistogram, bins_of
 from services.tryon.engines.local.legs import LowerBody
-from services.tryon.engines.local.lower_garment import worn_crotch
+from services.tryon.engines.local.lower_worn import worn_crotch
 from services.tryon.engines.local.parse import Person
 from services.tryon.engines.local.regions import Label
 

@@ -18,8 +18,10 @@ from services.tryon.engines.local.fronts import front_neckline, open_front
 from services.tryon.engines.local.garment import Garment, flat_garment, flat_jacket
 from services.tryon.engines.local.kinds import Cut, agreed, agreed_by_chest, contradiction, cut_of
 from services.tryon.engines.local.landmarks import GarmentLandmarks, NotATop, garment_landmarks
-from services.tryon.engines.local.legs import LowerBody, lower_body_of
-from services.tryon.engines.local.lower_garment import LowerGarment, landmarks_of, without_gap, worn_crotch, worn_lower
+from services.tryon.engines.local.legs import LowerBody
+from services.tryon.engines.local.lower_body import lower_body_of
+from services.tryon.engines.local.lower_garment import LowerGarment, landmarks_of, without_gap
+from services.tryon.engines.local.lower_worn import worn_crotch, worn_lower
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.one_cloth import TWO_CLOTHS, has_legs, is_jumpsuit, is_one_cloth, unlikeness
 from services.tryon.engines.local.one_piece import OnePiece, length_by_chest, long_landmarks, one_piece_of, upper_part

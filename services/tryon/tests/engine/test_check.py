@@ -10,12 +10,13 @@ import pytest
 
 from sandbox.drawings import sweater
 from services.tryon.engines.local.arrays import Plane
-from services.tryon.engines.local.check import LEAST_SCORE, Verdict, joint_shift
+from services.tryon.engines.local.check import joint_shift
 from services.tryon.engines.local.engine import LocalEngine, Options, ResultNotGoodEnough, Scene
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.pictures import read_picture
 from services.tryon.engines.local.pose import pose_again
+from services.tryon.engines.local.verdict import LEAST_SCORE, Verdict
 from services.tryon.engines.local.warp import Fitting, Part
 from services.tryon.tests.engine.conftest import Dressed
 

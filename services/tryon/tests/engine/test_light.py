@@ -8,14 +8,15 @@ import pytest
 
 from sandbox import mannequin
 from sandbox.drawings import tshirt, vest
-from services.tryon.engines.local.arrays import Plane, blur, erode, floats, lab_of
+from services.tryon.engines.local.arrays import Plane, blur, box_of, erode, floats, lab_of
 from services.tryon.engines.local.bare import Form, arm_form
 from services.tryon.engines.local.canvas import Canvas, open_canvas
 from services.tryon.engines.local.compose import Composed, compose
 from services.tryon.engines.local.drape import Finish, drape, finish_of
-from services.tryon.engines.local.drawing import DrawnGarment, Layer, draw_garment, draw_part
+from services.tryon.engines.local.drawing import draw_garment, draw_part
 from services.tryon.engines.local.engine import LocalEngine, Options, Scene
 from services.tryon.engines.local.garment import Garment
+from services.tryon.engines.local.layers import DrawnGarment, Layer
 from services.tryon.engines.local.light import Light, edge_width, noise_of
 from services.tryon.engines.local.pictures import read_picture
 from services.tryon.engines.local.repair import Repaired, take_off
@@ -87,7 +88,7 @@ def test_cloth_gets_the_photos_blacks_and_keeps_its_whites() -> None:
     colours[:, 20:] = 255
     layer = Layer(0, colours, *(np.ones((20, 40), np.float32) for _ in range(2)))
     flat = np.ones((20, 40), np.float32)
-    lit = Finish(24.0, np.ones(3), 0.0, 0.0)(layer, flat, flat)
+    lit = Finish(24.0, np.ones(3), 0.0, 0.0)(layer, box_of(flat), flat, flat)
     assert 22 < lit[10, 5].mean() < 32
     assert lit[10, 35].min() > 253
 

@@ -10,7 +10,6 @@ from sandbox import mannequin
 from sandbox.drawings import dress, jumpsuit, shorts, skirt, sweater, trousers, tshirt, vest
 from services.tryon.engines.local.arrays import resize_image
 from services.tryon.engines.local.body import body_of
-from services.tryon.engines.local.check import verdict_of
 from services.tryon.engines.local.cutout import cut_out
 from services.tryon.engines.local.engine import (
     Canceled,
@@ -21,7 +20,7 @@ from services.tryon.engines.local.engine import (
 )
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.kinds import Cut, cut_of
-from services.tryon.engines.local.legs import lower_body_of
+from services.tryon.engines.local.lower_body import lower_body_of
 from services.tryon.engines.local.lower_check import LOWER_LIMITS, judge_one_piece
 from services.tryon.engines.local.lower_garment import landmarks_of, without_gap
 from services.tryon.engines.local.mesh import backward_map, build_mesh
@@ -32,6 +31,7 @@ from services.tryon.engines.local.parse import understand
 from services.tryon.engines.local.pictures import read_picture
 from services.tryon.engines.local.pose import Pose, find_pose
 from services.tryon.engines.local.refuse import lower_body_problems, wearer_problems
+from services.tryon.engines.local.verdict import verdict_of
 from services.tryon.tests.engine.conftest import Image, decoded, encoded
 from services.tryon.tests.engine.test_result import psnr
 
@@ -222,6 +222,7 @@ def test_painted_legs_meet_the_real_ones_below_an_old_hem(engine: LocalEngine, m
 def test_a_step_in_a_leg_is_not_delivered() -> None:
     good = dict.fromkeys(("joints", "kept", "background", "colours", "holes", "torn", "left over", "pieces"), 0.0)
     good |= {"skin": 0.0, "busy": 0.0, "feet": 0.0, "step": 0.05, "turned": 1.0, "reparse": 1.0, "cut": 0.0}
+    good |= {"ragged": 0.0, "nibbled": 0.0, "soft": 1.0}
     assert verdict_of(good, LOWER_LIMITS).score > 0.9
     assert verdict_of(good | {"step": 0.2}, LOWER_LIMITS).score < 0.5
 
@@ -376,5 +377,6 @@ def test_much_invented_skin_on_arms_is_not_delivered() -> None:
         "reparse": 1.0,
         "plan": 1.0,
     }
+    good |= dict.fromkeys(("ragged", "nibbled", "soft", "rests", "bitten", "flat", "uneven"), 0.0)
     assert judge_one_piece(good, {"upper skin": 0.2}).score > 0.9
     assert judge_one_piece(good, {"upper skin": 0.95}).score < 0.5
