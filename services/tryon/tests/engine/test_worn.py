@@ -220,3 +220,10 @@ def test_a_worn_sleeve_runs_on_over_the_trunk(plain: Garment) -> None:
         assert (sleeve & trunk).sum() > 60
     laid = split(replace(plain, worn_by=None))
     assert not (laid[0][1] & laid[1][1]).any()
+
+
+def test_a_worn_garments_edge_is_as_sharp_as_its_pictures(plain: Garment) -> None:
+    alpha = plain.cloth.alpha
+    solid = alpha > 0.5
+    between, along = ((alpha > 0.1) & (alpha < 0.9)).sum(), (solid & ~erode(solid, 1)).sum()
+    assert between < 1.6 * along
