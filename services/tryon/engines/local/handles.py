@@ -62,7 +62,7 @@ class TorsoHandles:
         if side.sleeve is None:
             own = abs(float(side.shoulder[0]) - self._marks.axis) * scale.across
             tip = float(np.clip(own, 0.25 * width, tip))
-        near = abs(float(side.collar[0]) - self._middle()) * scale.across
+        near = abs(float(side.collar[0]) - self._garment.neck_middle) * scale.across
         near = float(np.clip(near, min(_NECK * width, 0.9 * tip), tip * 0.92))
         shoulder, collar = line.at(tip), line.at(near)
         rise = float(side.shoulder[1] - side.collar[1]) * scale.down - float(shoulder[1] - collar[1])
@@ -86,16 +86,12 @@ class TorsoHandles:
             self._pull(np.array([source[0], float(column.argmax())]), target, 0.8)
         return collar, shoulder
 
-    def _middle(self) -> float:
-        """x of the neck's middle: of a garment worn by somebody turned, it is not that of the trunk."""
-        marks = self._marks
-        collars = float(marks.sides[0].collar[0] + marks.sides[1].collar[0]) / 2
-        return marks.axis if self._garment.worn_by is None else collars
-
     def armpit_row(self, index: int, shoulder: Vector) -> float:
         """The row of the armpit's target: by the armhole's depth, within what a body allows."""
         side, skeleton = self._marks.sides[index], self._body.skeleton
         joint = float(skeleton.limbs[index].shoulder[1])
+        if self._garment.worn_by is not None:
+            return joint + float(np.clip(self._garment.worn_armhole(index), 0.22, 0.30)) * skeleton.torso
         depth = float(side.armpit[1] - side.shoulder[1]) * self._scale.down - (joint - float(shoulder[1]))
         return joint + float(np.clip(depth, 0.22 * skeleton.torso, 0.30 * skeleton.torso))
 
