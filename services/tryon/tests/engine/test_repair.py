@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sandbox.drawings import vest
-from services.tryon.engines.local.arrays import Colours, blur, lab_of
+from services.tryon.engines.local.arrays import Colours, blur, dilate, erode, lab_of, opened
 from services.tryon.engines.local.canvas import Canvas, open_canvas
 from services.tryon.engines.local.drawing import draw_garment
 from services.tryon.engines.local.engine import LocalEngine, Options
@@ -12,7 +12,7 @@ from services.tryon.engines.local.filters import filled_in, push_pull
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.layers import DrawnGarment
 from services.tryon.engines.local.pictures import read_picture
-from services.tryon.engines.local.repair import Repaired, take_off
+from services.tryon.engines.local.repair import Repaired, arm_dents, take_off
 from services.tryon.engines.local.warp import Fitting, fit
 
 
@@ -78,3 +78,16 @@ def test_a_fill_carries_on_what_is_next_to_it() -> None:
         assert filled[48, 28, 0] < 85
         assert filled[48, 68, 0] > 135
         assert 80 < filled[48, 48, 0] < 140
+
+
+def test_an_arm_has_no_dents(bared: tuple[Canvas, Fitting, DrawnGarment]) -> None:
+    canvas = bared[0]
+    arm = opened(canvas.arm(0, (0.14, 0.12, 0.1)), 0.03 * canvas.unit)
+    edge = arm & ~erode(arm, 0.03 * canvas.unit)
+    rows = np.arange(canvas.size[1])[:, None]
+    bitten = arm & ~(edge & (rows % round(0.2 * canvas.unit) < 0.06 * canvas.unit))
+    missing = arm & ~bitten & erode(arm, 2)
+    even = arm_dents(canvas, bitten)
+    assert missing.sum() > 100
+    assert even[missing].mean() > 0.7  # the outline is evened, so corners of the bites are not all of it
+    assert not (even & ~dilate(arm, 2)).any()
