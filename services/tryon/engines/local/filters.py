@@ -13,6 +13,7 @@ from services.tryon.engines.local.arrays import (
     dot,
     erode,
     floats,
+    opened,
     resize_plane,
     resize_weighted,
     size_of,
@@ -102,7 +103,7 @@ def continued(colours: Image, solid: Mask, depth: float, where: Mask) -> Image:
     So bands along an outline stay bands. Straps too thin for it keep their own.
     """
     known = erode(solid, depth)
-    known |= solid & ~dilate(known, depth + 1)
+    known |= solid & ~dilate(opened(solid, 2), 1)
     if not known.any():
         return colours
     _, nearest = cv2.distanceTransformWithLabels(
