@@ -201,4 +201,4 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
         box = box_of(sleeve.alpha)
         lay_over(colours[box], finish(sleeve, box, lit, grain), floats(sleeve.alpha * (1 - head))[box])
     shown = np.maximum(drawn.torso.alpha * (1 - before_torso), sleeves * (1 - head))
-    return Composed(np.clip(colours, 0, 255).astype(np.uint8), shown.astype(np.float32))
+    return Composed(np.clip(colours, 0, 255, out=colours).astype(np.uint8), shown.astype(np.float32))
