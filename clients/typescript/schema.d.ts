@@ -4316,6 +4316,7 @@ export interface operations {
              *     - `FACING_AWAY`: The person is seen from behind.
              *     - `GARMENT_BACKGROUND_BUSY`: The garment cannot be told from what is behind it.
              *     - `GARMENT_CROPPED`: A part of the garment is outside its picture.
+             *     - `GARMENT_HIDDEN`: Hair or an arm hides much of the garment that somebody wears.
              *     - `GARMENT_NOT_FOUND`: There is no garment in the picture.
              *     - `IMAGE_TOO_LARGE`: The picture has too many pixels.
              *     - `IMAGE_TOO_SMALL`: The picture has too few pixels.
@@ -4559,6 +4560,7 @@ export interface operations {
              *     - `FACING_AWAY`: The person is seen from behind.
              *     - `GARMENT_BACKGROUND_BUSY`: The garment cannot be told from what is behind it.
              *     - `GARMENT_CROPPED`: A part of the garment is outside its picture.
+             *     - `GARMENT_HIDDEN`: Hair or an arm hides much of the garment that somebody wears.
              *     - `GARMENT_NOT_FOUND`: There is no garment in the picture.
              *     - `IMAGE_TOO_LARGE`: The picture has too many pixels.
              *     - `IMAGE_TOO_SMALL`: The picture has too few pixels.

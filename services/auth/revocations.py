@@ -2,18 +2,25 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from services.auth.models import RevokedSession
 from services.kit.database import Database
 from services.kit.revocation import RevokedPage
+from services.kit.statements import Statement
 
 # Longer than a transaction may last: one that began before the last look and was committed after it is seen.
 _OVERLAP = timedelta(seconds=60)
 # Beyond a token's end, for clocks that differ.
 _SKEW_SECONDS = 30
+# Every copy of every service asks once a second.
+_SINCE = Statement(
+    select(func.array_agg(col(RevokedSession.session_id)), func.clock_timestamp()).where(
+        col(RevokedSession.revoked_at) >= bindparam("begin")
+    )
+)
 
 
 class Revocations:
@@ -27,11 +34,7 @@ class Revocations:
         """Those that have ended since a moment, or all."""
         oldest = datetime.now(UTC) - timedelta(seconds=self._keep_seconds)
         begin = max(moment, oldest) if moment else oldest
-        statement = select(func.array_agg(col(RevokedSession.session_id)), func.clock_timestamp()).where(
-            col(RevokedSession.revoked_at) >= begin
-        )
-        async with self._database.read() as connection:
-            ids, now = (await connection.execute(statement)).one()
+        [(ids, now)] = await self._database.run(_SINCE, begin=begin)
         return RevokedPage(ids or [], now - _OVERLAP, self._keep_seconds)
 
     async def prune(self, connection: AsyncConnection) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from services.kit import embedded, telemetry, tracing
 from services.kit.errors import Unavailable, UnstorableText
+from services.kit.lending import Lending, driver_of
 from services.kit.settings import DatabaseSettings
 from services.kit.statements import Direct, Statement
 
@@ -60,8 +61,9 @@ class Database:
         )
         # Asks nothing over the wire: a connection that its server has ended knows it.
         event.listen(self._engine.sync_engine, "checkout", _check_open)
+        self._lending = Lending(self._engine)
         if telemetry.exporting():
-            tracing.trace_statements(self._engine.sync_engine, self._name)
+            tracing.trace_statements(self._engine.sync_engine, self._name, self._lending.__len__)
         # Reads of one statement need no BEGIN and ROLLBACK around them: two round trips less.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -72,6 +74,7 @@ class Database:
         Raises UnstorableText, DatabaseAway.
         """
         with _translating():
+            self._lending.make_room()
             async with self._engine.begin() as connection:
                 yield connection
 
@@ -79,6 +82,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection on which each statement stands for itself. Raises UnstorableText, DatabaseAway."""
         with _translating():
+            self._lending.make_room()
             async with self._autocommit.connect() as connection:
                 yield connection
 
@@ -90,18 +94,18 @@ class Database:
 
     async def run(self, statement: Statement, **values: Any) -> list[Any]:
         """The rows of one statement that stands for itself. Raises UnstorableText, DatabaseAway."""
-        async with _Lent(self._engine, self._name) as connection:
+        async with _Lent(self._lending, self._name) as connection:
             return await connection.run(statement, **values)
 
     async def first(self, statement: Statement, **values: Any) -> Any:
         """As `run`, the first row alone; None if there is none."""
-        async with _Lent(self._engine, self._name) as connection:
+        async with _Lent(self._lending, self._name) as connection:
             return await connection.first(statement, **values)
 
     @asynccontextmanager
     async def direct(self) -> AsyncIterator[Direct]:
         """As `transaction`, for statements that are compiled already. Raises UnstorableText, DatabaseAway."""
-        async with _Lent(self._engine, self._name) as connection, connection.driver.transaction():
+        async with _Lent(self._lending, self._name) as connection, connection.driver.transaction():
             yield connection
 
     async def _connect(self) -> asyncpg.Connection:
@@ -117,6 +121,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes every connection."""
+        self._lending.return_all()
         await self._engine.dispose()
 
     async def listen(self, channel: str, heard: Callable[[str], None], stop: asyncio.Event) -> None:
@@ -146,29 +151,31 @@ class Database:
 class _Lent:
     """A connection of the pool, without what SQLAlchemy has around it."""
 
-    __slots__ = ("_engine", "_lent", "_name")
+    __slots__ = ("_lending", "_lent", "_name")
 
-    def __init__(self, engine: AsyncEngine, name: str) -> None:
-        self._engine = engine
+    def __init__(self, lending: Lending, name: str) -> None:
+        self._lending = lending
         self._name = name
 
     async def __aenter__(self) -> Direct:
         with _translating():
-            self._lent = await self._engine.raw_connection()
-        return Direct(self._lent.driver_connection, self._name)
+            self._lent = await self._lending.take()
+        return Direct(driver_of(self._lent), self._name)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        driver: Any = self._lent.driver_connection
+        if error is None:
+            self._lending.give_back(self._lent)
+            return
+        driver = driver_of(self._lent)
         if isinstance(error, asyncio.CancelledError):
             self._lent.invalidate()  # the server may still be at what nobody waits for
         self._lent.close()
         if isinstance(error, asyncpg.InterfaceError) and driver.is_closed():
             raise _away(error) from error
-        if error is not None:
-            with _translating():
-                raise error
+        with _translating():
+            raise error
 
 
 async def directly(connection: AsyncConnection) -> Direct:

@@ -75,6 +75,9 @@ async def start(service: Service) -> tuple[grpc.aio.Server, health.aio.HealthSer
             ("grpc.max_connection_age_ms", 300_000),
         ],
     )
+    # grpcio 1.85 waits anew for each of the registered methods with every call (grpc/grpc#43461); the generic handlers,
+    # which generated code adds as well, are one wait.
+    server.add_registered_method_handlers = lambda *_: None  # type: ignore[method-assign]
     names = list(service.register(server))
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)

@@ -9,8 +9,8 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, cast
 
@@ -58,6 +58,11 @@ _HAND_BACK = """
 UPDATE pgqueuer SET status = 'queued', execute_after = now(), updated = now(), queue_manager_id = NULL
 WHERE status = 'picked' AND queue_manager_id = $1
 """
+# The queue's own statement as a function, so that functions of a service can enqueue what a change of theirs brings up.
+_ENQUEUE_FUNCTION = """
+CREATE OR REPLACE FUNCTION enqueue_tasks(integer[], text[], bytea[], interval[], text[], jsonb[]) RETURNS void
+LANGUAGE sql AS $enqueue$ {statement} $enqueue$
+"""
 _processed = telemetry.meter.create_histogram(
     "messaging.process.duration", "s", explicit_bucket_boundaries_advisory=telemetry.SECONDS
 )
@@ -79,16 +84,29 @@ async def enqueue(
     """
     direct = connection if isinstance(connection, Direct) else await directly(connection)
     queries = Queries(AsyncpgDriver(direct.driver))
-    with telemetry.span(f"send {name}", _about(name, "send"), SpanKind.PRODUCER):
-        headers: dict[str, str] = {}
-        propagate.inject(headers)
+    with sending(name) as headers:
         await queries.enqueue(
-            name, json.dumps(payload).encode(), priority=priority, execute_after=delay, headers=headers or None
+            name, json.dumps(payload).encode(), priority=priority, execute_after=delay, headers=headers
         )
 
 
+@contextmanager
+def sending(name: str) -> Iterator[dict[str, str] | None]:
+    """A span around the enqueueing of a task; yields the headers by which whoever does it carries the trace on."""
+    if not telemetry.exporting():
+        yield None
+        return
+    with telemetry.span(f"send {name}", _about(name, "send"), SpanKind.PRODUCER):
+        headers: dict[str, str] = {}
+        propagate.inject(headers)
+        yield headers or None
+
+
 async def install(url: str) -> None:
-    """Creates or upgrades the queue's tables. Several replicas may do so at once."""
+    """Creates or upgrades the queue's tables and functions. Several replicas may do so at once.
+
+    SQL enqueues with `enqueue_tasks`: priorities, names, payloads, delays, keys or NULL, headers.
+    """
     connection = await connect(url)
     try:
         await connection.execute("SELECT pg_advisory_lock(hashtext('drape.tasks'))")
@@ -97,6 +115,7 @@ async def install(url: str) -> None:
             await queries.upgrade()
         else:
             await queries.install()
+        await connection.execute(_ENQUEUE_FUNCTION.format(statement=queries.qbq.build_enqueue_query()))
     finally:
         await connection.close(timeout=2)
 

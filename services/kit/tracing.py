@@ -188,8 +188,11 @@ def stating(statement: str, database: str) -> Iterator[None]:
     stated.end()
 
 
-def trace_statements(engine: Engine, database: str) -> None:
-    """A span for each statement that belongs to a trace, a measurement for each, and the state of the pool."""
+def trace_statements(engine: Engine, database: str, at_hand: Callable[[], int]) -> None:
+    """A span for each statement that belongs to a trace, a measurement for each, and the state of the pool.
+
+    `at_hand` tells how many connections are out of the pool and not in use.
+    """
 
     def before(_conn: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
         context.drape_stated = _Stated(statement, database)
@@ -204,15 +207,15 @@ def trace_statements(engine: Engine, database: str) -> None:
     event.listen(engine, "before_cursor_execute", before)
     event.listen(engine, "after_cursor_execute", after)
     event.listen(engine, "handle_error", failed)
-    _watch_pool(engine.pool, database)
+    _watch_pool(engine.pool, database, at_hand)
 
 
-def _watch_pool(pool: Any, name: str) -> None:
+def _watch_pool(pool: Any, name: str, at_hand: Callable[[], int]) -> None:
     about: Attributes = {"db.client.connection.pool.name": name}
 
     def count(_: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
-        yield metrics.Observation(pool.checkedout(), about | {"db.client.connection.state": "used"})
-        yield metrics.Observation(pool.checkedin(), about | {"db.client.connection.state": "idle"})
+        yield metrics.Observation(pool.checkedout() - at_hand(), about | {"db.client.connection.state": "used"})
+        yield metrics.Observation(pool.checkedin() + at_hand(), about | {"db.client.connection.state": "idle"})
 
     def most(_: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
         yield metrics.Observation(pool.size(), about)

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Select, bindparam, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
 from services.kit import tasks
 from services.kit.database import Database
@@ -38,7 +38,16 @@ def _same_as(user_id: Any, sha256: Any) -> Select[str]:
     )
 
 
-_SAME = Statement(_same_as(bindparam("user_id"), bindparam("sha256")))
+def _unless_same() -> Select[str]:
+    """The id of the live blob with the same bytes; without one, adds the row."""
+    columns = SQLModel.metadata.tables["blobs"].columns
+    same = _same_as(bindparam("user_id"), bindparam("sha256")).cte("same")
+    row = select(*(bindparam(column.name, type_=column.type) for column in columns)).where(~exists(select(same.c.id)))
+    added = insert(Blob).from_select([column.name for column in columns], row, include_defaults=False).cte("added")
+    return select(same.c.id).add_cte(added)
+
+
+_UNLESS_SAME = Statement(_unless_same())
 _INSERT = Statement(insert(Blob), Blob.model_fields)
 
 
@@ -71,15 +80,16 @@ class BlobRows:
             **copy,
         }
 
-    async def live(self, user_id: str, sha256: str) -> str | None:
-        """The blob of the user that has these bytes already."""
-        found = await self._database.first(_SAME, user_id=user_id, sha256=sha256)
-        return found and str(found.id)
-
     async def put(self, blob: dict[str, Any], file: BinaryIO) -> str:
         """Writes the row, then the bytes, and returns their address. Raises StorageUnavailable."""
         await self._database.run(_INSERT, **blob)
         return await self._stores.put(blob["location"], file, blob["size"])
+
+    async def put_unless_same(self, blob: dict[str, Any], file: BinaryIO) -> tuple[str, str]:
+        """As `put`, unless the user has these bytes already: the id of the blob that has them, and the address."""
+        if known := await self._database.first(_UNLESS_SAME, **blob):
+            return str(known.id), ""
+        return str(blob["id"]), await self._stores.put(blob["location"], file, blob["size"])
 
     async def enliven(self, connection: AsyncConnection, blob: dict[str, Any], address: str) -> str:
         """Makes a pending blob live, unless the same one became so meanwhile: then that one is used.

@@ -4,12 +4,13 @@ import asyncio
 import base64
 import binascii
 import json
+from collections import namedtuple
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from sqlalchemy import ARRAY, Row, Text, any_, bindparam, delete, insert, select, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -52,6 +53,7 @@ _COLUMNS: tuple[Any, ...] = (
     col(Blob.location),
     col(Blob.address),
 )
+_Added: Any = namedtuple("_Added", [column.key for column in _COLUMNS])  # type: ignore[misc]
 _STORED = select(*_COLUMNS).join(Blob, col(Blob.id) == col(Image.blob_id))
 _IDS = bindparam("ids", type_=ARRAY(Text))
 _FIND = Statement(_STORED.where(col(Image.user_id) == bindparam("user_id"), col(Image.id) == any_(_IDS)))
@@ -218,25 +220,26 @@ class Gallery:
     ) -> StoredImage:
         """Row, bytes, image: each step leaves only what the sweep can clear away."""
         blob = self._rows.new(user_id, kind, picture)
-        known = await self._rows.live(user_id, picture.sha256)
-        address = "" if known else await self._rows.put(blob, file)
-        image = _image_row(user_id, known or blob["id"], kind, metadata, key)
-        if kind == "generated" and key and not known:
+        blob_id, address = await self._rows.put_unless_same(blob, file)
+        own = blob_id == blob["id"]
+        image = _image_row(user_id, blob_id, kind, metadata, key)
+        if kind == "generated" and key and own:
             # All that is left to do in one call, unless something came between.
             [[added]] = await self._database.run(_ADD_GENERATED, address=address, **image)
-            if added and (stored := await self.by_key(user_id, key)):
-                return stored
+            if added:
+                return _stored(blob | {"address": address}, image)
         # Together, for a live blob without an image would stay for ever.
         try:
             async with self._database.transaction() as connection:
                 await lock_user(connection, user_id)
-                image["blob_id"] = known or await self._rows.enliven(connection, blob, address)
+                if own:
+                    image["blob_id"] = await self._rows.enliven(connection, blob, address)
                 stored = await self._add_image(connection, image)
                 if kind != "generated" and stored.id == image["id"]:
                     await self._quota.check(connection, user_id)
                 return stored
         except (ImageNotFound, QuotaExceeded):
-            if not known:
+            if own:
                 await self._rows.discard(blob)
             raise
 
@@ -263,6 +266,12 @@ def _image_row(user_id: str, blob_id: str, kind: str, metadata: dict[str, Any], 
         "source_key": key,
         "created_at": datetime.now(UTC),
     }
+
+
+def _stored(blob: dict[str, Any], image: dict[str, Any]) -> StoredImage:
+    """What `_STORED` would find of an image that has just been added."""
+    values = blob | image
+    return cast(StoredImage, _Added(*(values[column.key] for column in _COLUMNS)))
 
 
 def _write_token(image_id: str) -> str:

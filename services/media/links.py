@@ -3,6 +3,7 @@
 import base64
 import hmac
 import time
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 _DAY = 86_400
@@ -15,11 +16,13 @@ class Links:
         self._base = f"{public_url.rstrip('/')}/media/"
         self._secret = secret.encode()
         self._days = days
+        # Of our own URLs alone, which are the same all day; what strangers bring is not worth keeping.
+        self._signed = lru_cache(10_000)(self._signature)
 
     def url(self, image_id: str) -> str:
         """An absolute URL that works for at least `days` days."""
         expires = (int(time.time()) // _DAY + self._days + 1) * _DAY
-        return f"{self._base}{image_id}?exp={expires}&sig={self._signature(image_id, str(expires))}"
+        return f"{self._base}{image_id}?exp={expires}&sig={self._signed(image_id, str(expires))}"
 
     def allows(self, image_id: str, expires: str, signature: str) -> bool:
         """Whether the signature is ours and its time is not over."""

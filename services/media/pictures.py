@@ -61,7 +61,7 @@ _SMALL_QUALITY = {
 }
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 # Enough for waves that are a third of the picture long; what it takes grows with the square.
-_BLURHASH_SIDE = 16
+_BLURHASH_SIDE = 12
 
 # One core a job: the pool knows how many it has, and each thread would claim address space of its own.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -100,11 +100,14 @@ def inspect(source: BinaryIO) -> Picture:
     """Checks a picture that one of our engines made; its bytes stay as they are. Raises Rejected."""
     data = source.read()
     with _opened(data) as image:
+        size = image.size
+        # Whether a JPEG is whole shows at an eighth of its size too: all of its code has to be read.
+        image.draft("RGB", (_BLURHASH_SIDE, _BLURHASH_SIDE))
         _load(image)
         kind = "JPEG" if image.format == "MPO" else image.format or ""
         if kind not in _QUALITY:
             raise Rejected("INVALID_FILE_TYPE", _ALLOWED, found=kind.lower())
-        return _described(image, kind, data)
+        return _described(image, kind, data, size)
 
 
 def derive(source: BinaryIO, target: BinaryIO, width: int, content_type: str) -> Picture:
@@ -197,13 +200,12 @@ def _written(image: PillowImage.Image, kind: str, options: dict[str, int], targe
     image.save(out, kind, **options)
     target.write(out.getbuffer())
     target.flush()
-    return _described(image, kind, out.getbuffer())
+    return _described(image, kind, out.getbuffer(), image.size)
 
 
-def _described(image: PillowImage.Image, kind: str, data: bytes | memoryview) -> Picture:
-    return Picture(
-        FORMATS[kind], image.width, image.height, len(data), hashlib.sha256(data).hexdigest(), _blurhash(image)
-    )
+def _described(image: PillowImage.Image, kind: str, data: bytes | memoryview, size: tuple[int, int]) -> Picture:
+    """`size` is the whole picture's, of which `image` may be a smaller copy."""
+    return Picture(FORMATS[kind], *size, len(data), hashlib.sha256(data).hexdigest(), _blurhash(image))
 
 
 def _blurhash(image: PillowImage.Image) -> str:

@@ -52,7 +52,7 @@ async def compose(config: Settings, url: str) -> server.Service:
     async def answer_in_time(stop: asyncio.Event) -> None:
         """Answers those who still wait for a picture just before they would be cut off: their jobs go on."""
         await stop.wait()
-        asyncio.get_running_loop().call_later(max(0, config.drain_seconds - _ANSWER_SECONDS), jobs.hurry)
+        asyncio.get_running_loop().call_later(max(0, config.drain_seconds - _ANSWER_SECONDS), jobs.waiters.hurry)
 
     async def close() -> None:
         if warming:

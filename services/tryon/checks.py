@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from services.kit.failpoints import Step
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _FIND, _READ = Step("checks.find"), Step("checks.read")
 _REMEMBERED = 20_000
+_TYPES_SECONDS = 30.0
 
 Look: TypeAlias = "asyncio.Task[list[InputProblem]]"
 
@@ -23,9 +25,19 @@ Look: TypeAlias = "asyncio.Task[list[InputProblem]]"
 class Checks:
     """What is wrong with images. An image never changes, so what was found in it once is not looked for again."""
 
-    def __init__(self, media: Media, checker: LocalProcesses, *, seconds: float, only_ours: bool) -> None:
+    def __init__(
+        self,
+        media: Media,
+        checker: LocalProcesses,
+        *,
+        seconds: float,
+        only_ours: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`only_ours`: there is no engine but the local one, so that what it cannot do cannot be done."""
         self._media = media
+        self._clock = clock
+        self._types: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
         self._checker = checker
         self._seconds = seconds
         self._only_ours = only_ours
@@ -37,11 +49,34 @@ class Checks:
         Raises ImagesNotFound, EngineFailed when it cannot be told in time.
         """
         asked = {which: image for which, image in (("person", person_id), ("garment", outfit_id)) if image}
-        async with _FIND:
-            mine = await self._media.find(user_id, list(asked.values()))
-        if any(image not in mine for image in asked.values()):
-            raise ImagesNotFound("One or both images not found")
+        await self._find(user_id, list(asked.values()))
         return await self.of_own(user_id, asked)
+
+    async def types(self, user_id: str, ids: Sequence[str]) -> list[str]:
+        """The types of the user's images. Raises ImagesNotFound.
+
+        An image's owner and type never change, so what was just found is not asked for again, as when a try-on follows
+        a check. Whoever works with the images finds out that one was deleted meanwhile.
+        """
+        now = self._clock()
+        known = [self._types.get((user_id, image), ("", now)) for image in ids]
+        if all(until > now for _, until in known):
+            return [kind for kind, _ in known]
+        found = await self._find(user_id, ids)
+        return [found[image] for image in ids]
+
+    async def _find(self, user_id: str, ids: Sequence[str]) -> dict[str, str]:
+        async with _FIND:
+            mine = await self._media.find(user_id, ids)
+        if any(image not in mine for image in ids):
+            raise ImagesNotFound(ImagesNotFound.SENTENCE)
+        until = self._clock() + _TYPES_SECONDS
+        for image in mine.values():
+            self._types[user_id, image.id] = image.type, until
+            self._types.move_to_end((user_id, image.id))
+        while len(self._types) > _REMEMBERED:
+            self._types.popitem(last=False)
+        return {image.id: image.type for image in mine.values()}
 
     async def of_own(self, user_id: str, asked: Mapping[str, str]) -> list[InputProblem]:
         """As `problems`, of images known to be the user's: their ids, by `person` and `garment`."""

@@ -12,6 +12,7 @@ class ImagesNotFound(NotFound):
     """One of the images does not exist, or is somebody else's."""
 
     reason = "IMAGES_NOT_FOUND"
+    SENTENCE = "One or both images not found"
 
 
 class NotAUserPhoto(InvalidArgument):
@@ -106,6 +107,7 @@ class InputRefused(InvalidArgument):
         "FACING_AWAY": "The person is seen from behind.",
         "GARMENT_BACKGROUND_BUSY": "The garment cannot be told from what is behind it.",
         "GARMENT_CROPPED": "A part of the garment is outside its picture.",
+        "GARMENT_HIDDEN": "Hair or an arm hides much of the garment that somebody wears.",
         "GARMENT_NOT_FOUND": "There is no garment in the picture.",
         "IMAGE_TOO_LARGE": "The picture has too many pixels.",
         "IMAGE_TOO_SMALL": "The picture has too few pixels.",

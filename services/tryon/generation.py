@@ -10,7 +10,7 @@ from services.kit.database import Database
 from services.kit.errors import ServiceError
 from services.kit.failpoints import Step
 from services.kit.ids import new_id
-from services.tryon import line
+from services.tryon import line, peers
 from services.tryon.checks import Checks
 from services.tryon.engines.base import EngineFailed, InputProblem, Options
 from services.tryon.errors import (
@@ -36,8 +36,8 @@ COST = 1
 """Credits a try-on costs."""
 MAX_KEY_CHARACTERS = 255
 
-_FIND, _HOLD, _HELD, _GIVE_UP, _CANCEL, _GIVE_BACK, _SHOW = (
-    Step(f"generation.{name}") for name in ("find", "hold", "held", "give_up", "cancel", "give_back", "show")
+_HOLD, _HELD, _GIVE_UP, _CANCEL, _GIVE_BACK, _SHOW = (
+    Step(f"generation.{name}") for name in ("hold", "held", "give_up", "cancel", "give_back", "show")
 )
 
 
@@ -77,8 +77,8 @@ class Generation:
         self._hold_seconds = hold_seconds
         self._max_queue = max_queue
 
-    async def start(self, user_id: str, request: Request) -> JobRow:
-        """Begins a job with its credit set aside. The same idempotency key gives the same job.
+    async def start(self, user_id: str, request: Request, job_id: str = "") -> JobRow:
+        """Begins a job with its credit set aside, under that id if given. The same idempotency key gives the same job.
 
         Raises ImagesNotFound, NotAUserPhoto, NotAnOutfit, InputRefused, InsufficientCredits, InvalidIdempotencyKey,
         IdempotencyKeyReused, TooBusy, GenerationFailed.
@@ -94,22 +94,28 @@ class Generation:
         if self._pre_check:
             await self._look_first(user_id, request)
         values = new_job(
-            user_id, new_id(), key, request.person_image_id, request.outfit_image_id, asdict(request.options)
+            user_id, job_id or new_id(), key, request.person_image_id, request.outfit_image_id, asdict(request.options)
         )
         job, new = await self._jobs.add(values)
         return await self._begin(job, request) if new else await self._again(job, request)
 
-    async def generate(self, user_id: str, request: Request) -> JobRow:
-        """Begins a job and waits for it; a job that is not finished in time goes on and is returned as it is.
+    async def generate(self, user_id: str, request: Request) -> tuple[JobRow, dict[str, StoredImage]]:
+        """Begins a job and waits for it; one that is not finished in time goes on. As it is then, and its result by id.
 
         Raises as `start`, and what the job failed of.
         """
-        job = await self.start(user_id, request)
-        if job.state not in FINISHED:
-            job = await self._jobs.finished(user_id, job.id, self._wait_seconds)
+        job_id = new_id()
+        # It waits from before the job begins, so that it need not look whether the job has finished meanwhile.
+        with self._jobs.waiters.waiting(job_id, frozenset(FINISHED)) as waiter:
+            job = await self.start(user_id, request, job_id)
+            if job.state not in FINISHED:
+                early = waiter if job.id == job_id else None
+                job = await self._jobs.finished(user_id, job.id, self._wait_seconds, early)
         if job.state in ("failed", "canceled"):
             raise failure(job)
-        return job
+        if job.state == "succeeded" and waiter.told:
+            return job, {str(job.image_id): peers.read_image(waiter.told)}
+        return job, await self.images(user_id, [job])
 
     async def cancel(self, user_id: str, job_id: str) -> JobRow:
         """Stops a job and gives its credit back; a canceled one stays so. Raises JobNotFound, JobAlreadyFinished."""
@@ -161,14 +167,10 @@ class Generation:
             raise InputRefused(problem.reason, problem.message, FIELDS[problem.which], problem.box)
 
     async def _check_types(self, user_id: str, request: Request) -> None:
-        ids = (request.person_image_id, request.outfit_image_id)
-        async with _FIND:
-            found = await self._media.find(user_id, ids)
-        if any(image_id not in found for image_id in ids):
-            raise ImagesNotFound("One or both images not found")
-        if found[request.person_image_id].type != "user":
+        person, outfit = await self._checks.types(user_id, (request.person_image_id, request.outfit_image_id))
+        if person != "user":
             raise NotAUserPhoto("First image must be a user photo")
-        if found[request.outfit_image_id].type != "outfit":
+        if outfit != "outfit":
             raise NotAnOutfit("Second image must be an outfit")
 
     async def _begin(self, job: JobRow, request: Request) -> JobRow:
@@ -220,5 +222,5 @@ def failure(job: JobRow) -> ServiceError:
     if job.error_reason == GenerationFailed.reason:
         return GenerationFailed(GenerationFailed.SENTENCE)
     if job.error_reason == ImagesNotFound.reason:
-        return ImagesNotFound(str(job.error_message))
+        return ImagesNotFound(ImagesNotFound.SENTENCE)
     return InputRefused(str(job.error_reason), str(job.error_message), job.error_field or "", job.error_box)

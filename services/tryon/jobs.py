@@ -5,14 +5,25 @@ import base64
 import binascii
 import contextlib
 import logging
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, case, delete, func, literal_column, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    String,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -26,6 +37,7 @@ from services.tryon import line
 from services.tryon.errors import InvalidPageToken, JobNotFound
 from services.tryon.metrics import QueueState
 from services.tryon.models import Job
+from services.tryon.waiting import TELLING, Waiter, Waiters
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +90,8 @@ class Jobs:
         """`running_per_user` is how many jobs of one user are in line or worked on at a time."""
         self._database = database
         self._running_per_user = running_per_user
-        self._waiting: dict[str, set[Waiter]] = defaultdict(set)
-        self._hurried = False
+        self.waiters = Waiters()
+        """Who waits for jobs in this process."""
 
     async def add(self, values: dict[str, Any]) -> tuple[JobRow, bool]:
         """Adds a job, or finds the one with the same idempotency key; tells whether it is new."""
@@ -109,7 +121,7 @@ class Jobs:
         found = await self._database.first(_STATE, job_id=job_id)
         return found and str(found.state)
 
-    async def until_ended(self, waiter: "Waiter") -> None:
+    async def until_ended(self, waiter: Waiter) -> None:
         """Returns when the job of a waiter for `UNWANTED` needs no picture any more: it is gone or being released."""
         while True:
             await waiter.changed.wait()
@@ -153,23 +165,26 @@ class Jobs:
             row: JobRow | None = await self._database.first(_TAKE, job_id=job_id)
             return row
 
-    async def advance(self, step: Step, job: JobRow, **values: Any) -> JobRow | None:
+    async def advance(self, step: Step, job: JobRow, *, telling: str = "", **values: Any) -> JobRow | None:
         """Changes a job that is still in the state and the attempt of this row; None when it is not.
 
-        A change by which the job comes to the line, or leaves it, moves its user's next one up.
+        A change by which the job comes to the line, or leaves it, moves its user's next one up. `telling` reaches
+        whoever waits for the job together with the change, and is kept nowhere.
         """
-        statement = _advancing(tuple(values))
+        moves = values.get("state") in line.MOVES
+        statement = _advancing(tuple(values), moves, bool(telling))
+        # Only a job that comes to the line is sure to be sent on; one that leaves it seldom has another behind it.
+        sending = tasks.sending(line.WORK_TASK) if values.get("state") == "held" else contextlib.nullcontext()
         values = {f"new_{name}": value for name, value in values.items()}
         values |= {"job_id": job.id, "own_attempt": job.attempt, "own_state": job.state}
-        row: JobRow | None
-        if values.get("new_state") not in line.MOVES:
-            async with step:
-                row = await self._database.first(statement, **values)
+        async with step:
+            with sending as headers:
+                if moves:
+                    values |= {"most": self._running_per_user, "headers": headers}
+                if telling:
+                    values["telling"] = f"{job.id} {TELLING}{telling}"
+                row: JobRow | None = await self._database.first(statement, **values)
                 return row
-        async with step, self._database.direct() as connection:
-            if row := await connection.first(statement, **values):
-                await line.move_up(connection, row.user_id, self._running_per_user)
-            return row
 
     async def forget(self, job: JobRow) -> None:
         """Deletes a job that was never begun, so that its idempotency key can be used again."""
@@ -236,70 +251,47 @@ class Jobs:
 
         When this process ends it ends earlier; whoever watches comes back to another one.
         """
-        with self.waiting(job_id) as waiter:
+        with self.waiters.waiting(job_id) as waiter:
             while True:
                 waiter.changed.clear()
                 yield (job := await self.get(user_id, job_id))
-                if job.state in FINISHED or self._hurried:
+                if job.state in FINISHED or self.waiters.hurried:
                     return
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(waiter.changed.wait(), every_seconds)
 
-    async def finished(self, user_id: str, job_id: str, timeout_seconds: float) -> JobRow:
-        """The job once it is finished, or as it is after the timeout. Raises JobNotFound."""
-        with self.waiting(job_id, frozenset(FINISHED)) as waiter, contextlib.suppress(TimeoutError):
+    async def finished(self, user_id: str, job_id: str, timeout_seconds: float, waiter: Waiter | None = None) -> JobRow:
+        """The job once it is finished, or as it is after the timeout. Raises JobNotFound.
+
+        Who has a waiter from before the job began does not look before something is heard.
+        """
+        with self.waiters.waiting(job_id, frozenset(FINISHED)) as own, contextlib.suppress(TimeoutError):
+            own.changed.set()
+            told = waiter or own
             async with asyncio.timeout(timeout_seconds):
-                while (job := await self.get(user_id, job_id)).state not in FINISHED and not self._hurried:
-                    await waiter.changed.wait()
-                    waiter.changed.clear()
-                return job
+                while not self.waiters.hurried:
+                    await told.changed.wait()
+                    told.changed.clear()
+                    if (job := await self.get(user_id, job_id)).state in FINISHED:
+                        return job
         return await self.get(user_id, job_id)
-
-    @contextlib.contextmanager
-    def waiting(self, job_id: str, states: frozenset[str] | None = None) -> Iterator["Waiter"]:
-        """Somebody who hears when the job comes to one of these states, or to any, or is deleted."""
-        waiter = Waiter(job_id, states)
-        self._waiting[job_id].add(waiter)
-        try:
-            yield waiter
-        finally:
-            self._waiting[job_id].discard(waiter)
-            if not self._waiting[job_id]:
-                del self._waiting[job_id]
-
-    def hurry(self) -> None:
-        """Has nobody wait any longer for a job to finish: this process is about to end."""
-        self._hurried = True
-        self._heard("")
 
     async def listen(self, stop: asyncio.Event) -> None:
         """Hears of changes until `stop`; runs beside the server."""
-        await self._database.listen(CHANNEL, self._heard, stop)
-
-    def _heard(self, announced: str) -> None:
-        job_id, _, state = announced.partition(" ")
-        # An empty payload is a new connection: anything may have changed before it.
-        waiting = self._waiting.get(job_id, set()) if job_id else set().union(*self._waiting.values())
-        for waiter in waiting:
-            if not state or waiter.states is None or state in waiter.states or state == "gone":
-                waiter.changed.set()
-
-
-@dataclass(eq=False)
-class Waiter:
-    """Waits for a job."""
-
-    job_id: str
-    states: frozenset[str] | None
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+        await self._database.listen(CHANNEL, self.waiters.heard, stop)
 
 
 @lru_cache
-def _advancing(names: tuple[str, ...]) -> Statement:
-    """The change of these columns of a job that is as its row said."""
+def _advancing(names: tuple[str, ...], moves: bool, tells: bool) -> Statement:
+    """The change of these columns of a job that is as its row said, and what is to happen with it."""
     owned = and_(col(Job.attempt) == bindparam("own_attempt"), col(Job.state) == bindparam("own_state"))
     columns = SQLModel.metadata.tables["jobs"].columns
-    return Statement(_changing(owned, **{name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}))
+    change = _changing(owned, **{name: bindparam(f"new_{name}", type_=columns[name].type) for name in names})
+    changed = change.cte("changed")
+    beside: list[ColumnElement[Any]] = [line.come_up(changed.c.user_id)] if moves else []
+    if tells:
+        beside.append(func.pg_notify(CHANNEL, bindparam("telling", type_=String())))
+    return Statement(select(changed, *beside) if beside else change)
 
 
 def new_job(user_id: str, job_id: str, key: str, person: str, outfit: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, Integer, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit import tasks
@@ -14,7 +15,15 @@ WORK_TASK = "tryon"
 MOVES = frozenset({"held", "succeeded", "releasing"})
 """The states by which a job comes to the line or leaves its place to the user's next one."""
 
-_MOVE_UP = Statement(text("SELECT job_id, job_round FROM move_up(:user_id, :most)"))
+
+def come_up(user_id: ColumnElement[str]) -> ColumnElement[None]:
+    """What puts the user's next job in line, as part of a statement; `most` and `headers` are its parameters."""
+    return func.come_up(
+        user_id, bindparam("most", type_=Integer()), bindparam("headers", type_=JSONB(none_as_null=True))
+    )
+
+
+_COME_UP = Statement(select(come_up(bindparam("user_id"))))
 # As the queue has it: who stands in line by round and turn; behind them the others, by how many of their user's own
 # jobs come first.
 _POSITION = text("""
@@ -40,10 +49,8 @@ def payload(job: Any) -> tasks.Payload:
 
 async def move_up(connection: Direct, user_id: str, most: int) -> None:
     """Puts the user's next job in line, unless `most` of them stand there or are being worked on."""
-    if found := await connection.first(_MOVE_UP, user_id=user_id, most=most):
-        # A user's second job comes after everybody's first.
-        task = {"job_id": found.job_id, "user_id": user_id}
-        await tasks.enqueue(connection, WORK_TASK, task, priority=-found.job_round)
+    with tasks.sending(WORK_TASK) as headers:
+        await connection.run(_COME_UP, user_id=user_id, most=most, headers=headers)
 
 
 async def position(connection: AsyncConnection, job_id: str) -> int:

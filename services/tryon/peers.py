@@ -1,5 +1,6 @@
 """Media and billing, in this service's words."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,17 @@ class StoredImage:
     created_at: datetime
 
 
+def write_image(image: StoredImage) -> str:
+    """The image as a short text."""
+    return json.dumps([image.id, image.type, image.url, image.created_at.isoformat()])
+
+
+def read_image(text: str) -> StoredImage:
+    """What `write_image` wrote."""
+    image_id, kind, url, created_at = json.loads(text)
+    return StoredImage(image_id, kind, url, datetime.fromisoformat(created_at))
+
+
 class Media:
     """Reads sources and stores results."""
 
@@ -63,7 +75,7 @@ class Media:
                 found.update(zip(missing, (answer.data, *answer.more_data), strict=False))
         except PeerError as error:
             if error.code is NotFound.code:
-                raise ImagesNotFound("One or both images not found") from error
+                raise ImagesNotFound(ImagesNotFound.SENTENCE) from error
             raise
         return [found[image_id] for image_id in image_ids]
 

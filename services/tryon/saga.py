@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, and_, select
 from sqlmodel import col
@@ -18,13 +18,14 @@ from services.kit.client import PeerError
 from services.kit.database import Database
 from services.kit.failpoints import Step
 from services.tryon import leftovers, line
-from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress, ProviderRun
+from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress, ProviderRun, Result
 from services.tryon.engines.chain import EngineChain
 from services.tryon.errors import GenerationFailed, ImagesNotFound
-from services.tryon.jobs import FIELDS, UNWANTED, JobRow, Jobs, Waiter
+from services.tryon.jobs import FIELDS, UNWANTED, JobRow, Jobs
 from services.tryon.models import Job
-from services.tryon.peers import Billing, HoldLost, Media
+from services.tryon.peers import Billing, HoldLost, Media, StoredImage, write_image
 from services.tryon.release import release
+from services.tryon.waiting import Waiter
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,13 @@ class Overtaken(Exception):
     """Another worker has begun the job anew, or its user is gone."""
 
 
+class Made(NamedTuple):
+    """A picture, and the engine that made it."""
+
+    engine: str
+    result: Result
+
+
 class Saga:
     """The use case of the worker's side."""
 
@@ -81,7 +89,7 @@ class Saga:
 
     async def run(self, job_id: str, user_id: str) -> None:
         """Brings a job to its end from wherever it is. Raises when something it needs does not answer."""
-        with self._jobs.waiting(job_id, UNWANTED) as waiter:
+        with self._jobs.waiters.waiting(job_id, UNWANTED) as waiter:
             await self._run(job_id, user_id, waiter)
 
     async def _run(self, job_id: str, user_id: str, waiter: Waiter) -> None:
@@ -89,11 +97,13 @@ class Saga:
         if job is None:
             await self._clear_up_after(job_id, user_id)
             return
+        image: StoredImage | None = None
         try:
             if job.state == "running":
-                job = await self._make(job, waiter)
+                made = await self._make(job, waiter)
+                job, image = await self._store(job, made) if isinstance(made, Made) else (made, None)
             if job.state == "stored":
-                job = await self._capture(job)
+                job = await self._capture(job, image)
             if job.state == "releasing":
                 await release(self._jobs, self._media, self._billing, job)
             await self._forget(job)
@@ -124,8 +134,8 @@ class Saga:
         """Forgets jobs that finished long ago."""
         await self._jobs.prune(self._keep)
 
-    async def _make(self, job: JobRow, waiter: Waiter) -> JobRow:
-        """Makes and stores the picture, or turns to releasing."""
+    async def _make(self, job: JobRow, waiter: Waiter) -> "JobRow | Made":
+        """The engine and its picture, or the job when it has turned to releasing."""
         if job.attempt > self._max_attempts:
             return await self._fail(job, GenerationFailed.reason, GenerationFailed.SENTENCE)
         try:
@@ -140,7 +150,7 @@ class Saga:
                 self._remember(job),
             )
             async with _GENERATE:
-                engine, result = await self._unless_ended(waiter, making)
+                return Made(*await self._unless_ended(waiter, making))
         except InputProblem as problem:
             place = {"error_field": FIELDS[problem.which], "error_box": problem.box and list(problem.box)}
             return await self._fail(job, problem.reason, problem.message, **place)
@@ -149,16 +159,19 @@ class Saga:
         except EngineFailed:
             log.exception("no picture", extra={"job_id": job.id})
             return await self._fail(job, GenerationFailed.reason, GenerationFailed.SENTENCE)
-        job = await self._step(_STORING, job, stage="storing", progress=95, engine=engine, score=result.score)
+
+    async def _store(self, job: JobRow, made: "Made") -> tuple[JobRow, StoredImage]:
+        """Stores the picture."""
+        job = await self._step(_STORING, job, stage="storing", progress=95, engine=made.engine, score=made.result.score)
         metadata: dict[str, Any] = {
             "jobId": job.id,
-            "engine": engine,
+            "engine": made.engine,
             "personImageId": job.person_image_id,
             "outfitImageId": job.outfit_image_id,
         }
         async with _STORE:
-            image = await self._media.store(job.user_id, job.id, result.data, metadata)
-        return await self._step(_STORED, job, state="stored", image_id=image.id)
+            image = await self._media.store(job.user_id, job.id, made.result.data, metadata)
+        return await self._step(_STORED, job, state="stored", image_id=image.id), image
 
     async def _unless_ended(self, waiter: Waiter, making: Coroutine[Any, Any, T]) -> T:
         """What is being made, unless nobody wants it any more: then its making is stopped. Raises Overtaken."""
@@ -175,7 +188,8 @@ class Saga:
                 task.cancel()
             await asyncio.gather(made, ended, return_exceptions=True)
 
-    async def _capture(self, job: JobRow) -> JobRow:
+    async def _capture(self, job: JobRow, image: StoredImage | None) -> JobRow:
+        """Spends the credit; whoever waits for the job is shown the image, if it is known here, and need not ask."""
         try:
             async with _CAPTURE:
                 credits_left = await self._billing.capture(job.user_id, job.id)
@@ -185,6 +199,7 @@ class Saga:
         return await self._step(
             _SUCCEEDED,
             job,
+            telling=write_image(image) if image else "",
             state="succeeded",
             stage="done",
             progress=100,
@@ -221,7 +236,7 @@ class Saga:
         return await self._step(_FAIL, job, **_failed(reason, message), **place)
 
     async def _step(self, step: Step, job: JobRow, **values: Any) -> JobRow:
-        """Changes the job if this attempt still owns it. Raises Overtaken."""
+        """Changes the job as `advance` does if this attempt still owns it. Raises Overtaken."""
         if (changed := await self._jobs.advance(step, job, **values)) is None:
             raise Overtaken(job.id)
         return changed

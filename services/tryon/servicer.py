@@ -43,8 +43,7 @@ class TryonServicer(tryon_pb2_grpc.TryonServiceServicer):
 
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> pb.GenerateResponse:
         me = caller(context)
-        job = await self._generation.generate(me.user_id, _request(request.spec, context))
-        images = await self._generation.images(me.user_id, [job])
+        job, images = await self._generation.generate(me.user_id, _request(request.spec, context))
         message = _job(job, images)
         done = job.state == "succeeded"
         await respond(context, None if done else 202, (NO_STORE,))

@@ -150,3 +150,32 @@ async def test_whoever_waits_too_long_for_a_connection_is_told_that_the_database
     async with things.direct():
         with pytest.raises(DatabaseAway):
             await things.run(GET, id="any")
+
+
+async def test_a_connection_at_hand_goes_to_whoever_waits_for_one(things: Database) -> None:
+    async def read() -> Any:
+        async with things.read() as connection:
+            return (await connection.execute(text("SELECT 1"))).scalar_one()
+
+    await things.run(GET, id="any")
+    assert await read() == 1  # what was at hand went back for it
+    async with things.direct():
+        waiting = asyncio.create_task(read())
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+    assert await waiting == 1
+
+
+async def test_a_connection_that_its_server_ended_while_at_hand_is_replaced(things: Database) -> None:
+    mine = Statement(text("SELECT pg_backend_pid() AS pid"))
+    pid = (await things.first(mine)).pid
+    other = Database(things.url, pool=1)
+    await other.run(Statement(text("SELECT pg_terminate_backend(:pid)")), pid=pid)
+    gone = Statement(text("SELECT count(*) AS n FROM pg_stat_activity WHERE pid = :pid"))
+
+    async def ended() -> bool:
+        return not (await other.first(gone, pid=pid)).n
+
+    await eventually(ended, "the connection's end")
+    await other.close()
+    assert (await things.first(mine)).pid != pid

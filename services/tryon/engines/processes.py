@@ -30,7 +30,7 @@ _TICKET_BYTES = 36
 _CANCELED_SLOTS = 64
 
 # Nothing is wrong with such pictures that another engine might not cope with.
-_BEYOND_THIS_ENGINE = ("LEGS_BENT", "GARMENT_CROPPED", "WEARER_NOT_STANDING")
+_BEYOND_THIS_ENGINE = ("LEGS_BENT", "GARMENT_CROPPED", "GARMENT_HIDDEN", "WEARER_NOT_STANDING")
 
 # Per process: loaded once, when it starts.
 _engine: local_engine.LocalEngine

@@ -1,15 +1,18 @@
 """Looking at the images before a credit is set aside."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from grpc import StatusCode
 
+from services.kit.ids import new_id
 from services.tryon.checks import Checks
 from services.tryon.engines.base import EngineFailed, InputProblem, NotForThisEngine
 from services.tryon.errors import ImagesNotFound, InputRefused, TooBusy
-from services.tryon.tests.fakes import FakeChecker, Gate
+from services.tryon.peers import StoredImage
+from services.tryon.tests.fakes import FakeChecker, FakeMedia, Gate
 from services.tryon.tests.shop import Shop
 
 DARK = InputProblem("TOO_DARK", "It is dark.", "person", (0.0, 0.25, 0.5, 1.0))
@@ -102,6 +105,35 @@ async def test_a_check_that_takes_too_long_fails(shop: Shop, user: str) -> None:
     checks = Checks(shop.media, Slow(), seconds=0.05, only_ours=True)
     with pytest.raises(EngineFailed):
         await checks.problems(user, shop.media.add(user, "user"), "")
+
+
+async def test_what_kind_an_image_is_is_asked_once_in_a_while(shop: Shop, user: str) -> None:
+    now, asked = 0.0, 0
+
+    class Counting(FakeMedia):
+        async def find(self, user_id: str, ids: Sequence[str]) -> dict[str, StoredImage]:
+            nonlocal asked
+            asked += 1
+            return await super().find(user_id, ids)
+
+    media = Counting(shop.road)
+    checks = Checks(media, shop.checker, seconds=5, only_ours=True, clock=lambda: now)
+    images = [media.add(user, "user"), media.add(user, "outfit")]
+    await checks.problems(user, *images)
+    assert (await checks.types(user, images), asked) == (["user", "outfit"], 1)
+    with pytest.raises(ImagesNotFound, match="One or both images not found"):
+        await checks.types(new_id(), images)
+    now, asked = 31.0, 0
+    assert (await checks.types(user, images), asked) == (["user", "outfit"], 1)
+
+
+async def test_an_image_that_is_deleted_just_before_a_try_on_costs_nothing(live: Shop, user: str) -> None:
+    request = live.request(user)
+    await live.generation.check(user, request.person_image_id, request.outfit_image_id)
+    del live.media.sources[request.outfit_image_id]
+    with pytest.raises(ImagesNotFound, match="One or both images not found"):
+        await live.generation.generate(user, request)
+    assert (live.billing.of(user), live.billing.credits[user]) == (["released"], 5)
 
 
 async def test_what_only_our_own_engine_cannot_do_is_no_problem_where_there_are_others(shop: Shop, user: str) -> None:

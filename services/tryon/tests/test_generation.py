@@ -27,7 +27,7 @@ from services.tryon.tests.shop import Shop
 
 
 async def test_generating_gives_the_finished_job(live: Shop, user: str) -> None:
-    job = await live.generation.generate(user, live.request(user, mode="fast", seed=7))
+    job, images = await live.generation.generate(user, live.request(user, mode="fast", seed=7))
     assert (job.state, job.credits_remaining, job.engine) == ("succeeded", 4, "fake")
     assert job.options == {
         "category": "auto",
@@ -37,7 +37,7 @@ async def test_generating_gives_the_finished_job(live: Shop, user: str) -> None:
         "output_format": "jpeg",
     }
     (image,) = live.media.of(user)
-    assert await live.generation.images(user, [job]) == {image.id: image}
+    assert images == await live.generation.images(user, [job]) == {image.id: image}
 
 
 async def test_starting_answers_before_anybody_works(shop: Shop, user: str) -> None:
@@ -133,11 +133,11 @@ async def test_a_job_that_takes_too_long_is_answered_as_it_is_and_goes_on(live: 
     gate = Gate()
     live.engine.instead = gate
     request = live.request(user, key="k")
-    job = await live.impatient().generation.generate(user, request)
+    job, _ = await live.impatient().generation.generate(user, request)
     assert job.state in ("held", "running")
     await gate.arrived.wait()
     gate.open.set()
-    assert (await live.generation.generate(user, request)).state == "succeeded"
+    assert (await live.generation.generate(user, request))[0].state == "succeeded"
     assert live.billing.of(user) == ["captured"]
 
 
@@ -152,8 +152,8 @@ async def test_when_very_much_is_waiting_new_jobs_are_refused_for_the_moment(sho
 
 async def test_the_same_key_and_body_give_the_same_job_and_cost_once(live: Shop, user: str) -> None:
     request = live.request(user, key="k" * 255)
-    first = await live.generation.generate(user, request)
-    again = await live.generation.generate(user, request)
+    first, _ = await live.generation.generate(user, request)
+    again, _ = await live.generation.generate(user, request)
     started = await live.generation.start(user, request)
     assert first == again == started
     assert (live.billing.of(user), len(live.media.of(user))) == (["captured"], 1)
@@ -161,9 +161,9 @@ async def test_the_same_key_and_body_give_the_same_job_and_cost_once(live: Shop,
 
 async def test_the_same_key_still_works_when_the_images_are_gone(live: Shop, user: str) -> None:
     request = live.request(user, key="k")
-    first = await live.generation.generate(user, request)
+    first, _ = await live.generation.generate(user, request)
     live.media.sources.pop(request.person_image_id)
-    assert await live.generation.generate(user, request) == first
+    assert (await live.generation.generate(user, request))[0] == first
 
 
 async def test_the_same_key_with_another_body_is_refused(shop: Shop, user: str) -> None:
@@ -193,7 +193,7 @@ async def test_a_key_that_is_too_long_is_refused(shop: Shop, user: str) -> None:
 
 async def test_the_same_key_at_the_same_time_begins_one_job(live: Shop, user: str) -> None:
     request = live.request(user, key="k")
-    jobs = await asyncio.gather(*(live.generation.generate(user, request) for _ in range(6)))
+    jobs = [job for job, _ in await asyncio.gather(*(live.generation.generate(user, request) for _ in range(6)))]
     assert {(job.id, job.state) for job in jobs} == {(jobs[0].id, "succeeded")}
     assert (live.billing.of(user), len(live.media.of(user))) == (["captured"], 1)
 
@@ -221,7 +221,7 @@ async def test_a_request_that_died_is_taken_up_by_its_repetition(live: Shop, use
     live.billing.before_hold = None
     ((job,), _) = await live.jobs.page(user, 10, "")
     assert job.state == "created"
-    done = await live.generation.generate(user, request)
+    done, _ = await live.generation.generate(user, request)
     assert (done.id, done.state) == (job.id, "succeeded")
     assert live.billing.of(user) == ["captured"]
 
@@ -250,7 +250,7 @@ async def test_a_credit_that_a_second_request_set_aside_before_it_died_comes_bac
 
     await eventually(given_back, "the release")
     assert live.billing.credits[user] == 1
-    assert (await live.generation.generate(user, request)).state == "succeeded"
+    assert (await live.generation.generate(user, request))[0].state == "succeeded"
 
 
 async def test_a_request_that_comes_too_late_for_a_job_that_was_refused_begins_one_of_its_own(
@@ -272,7 +272,7 @@ async def test_a_request_that_comes_too_late_for_a_job_that_was_refused_begins_o
     await eventually(given_back, "the release")
     live.billing.credits[user] = 1
     late.open.set()
-    assert (await asking).state == "succeeded"
+    assert (await asking)[0].state == "succeeded"
     assert live.billing.of(user) == ["released", "captured"]
 
 
@@ -284,8 +284,8 @@ async def test_who_still_waits_when_the_process_ends_is_answered_with_the_job_as
         return bool((await patient.jobs.page(user, 10, ""))[0])
 
     await eventually(begun, "the job")
-    patient.api_jobs.hurry()
-    job = await asyncio.wait_for(asking, 20)
+    patient.api_jobs.waiters.hurry()
+    job, _ = await asyncio.wait_for(asking, 20)
     assert (job.state, patient.billing.of(user)) == ("held", ["open"])
     seen = [row.id async for row in patient.api_jobs.changes(user, job.id, 3600)]
     assert seen == [job.id], "who watches is told once more, and comes back to another process"

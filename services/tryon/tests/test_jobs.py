@@ -17,6 +17,7 @@ from services.tryon.jobs import JobRow, Jobs, new_job
 from services.tryon.models import Job
 from services.tryon.tests.fakes import CHANGE
 from services.tryon.tests.shop import Shop
+from services.tryon.waiting import Waiters
 
 
 class Listening(Jobs):
@@ -25,10 +26,19 @@ class Listening(Jobs):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self.hears = asyncio.Event()
+        self.waiters = Hearing(self.hears)
 
-    def _heard(self, job_id: str) -> None:
-        super()._heard(job_id)
-        self.hears.set()  # the first that is heard is the new connection itself
+
+class Hearing(Waiters):
+    """Waiters that say when they hear of anything."""
+
+    def __init__(self, hears: asyncio.Event) -> None:
+        super().__init__()
+        self._hears = hears
+
+    def heard(self, announced: str) -> None:
+        super().heard(announced)
+        self._hears.set()  # the first that is heard is the new connection itself
 
 
 @asynccontextmanager

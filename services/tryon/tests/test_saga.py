@@ -8,10 +8,11 @@ from sqlmodel import col
 
 from services.kit.ids import new_id
 from services.tryon.engines.base import EngineFailed, InputProblem, Options, Progress
-from services.tryon.jobs import Jobs, Waiter
+from services.tryon.jobs import Jobs
 from services.tryon.models import Job
 from services.tryon.tests.fakes import CHANGE, Gate, raising, unavailable
 from services.tryon.tests.shop import Shop
+from services.tryon.waiting import Waiter
 
 
 async def test_a_picture_is_made_stored_and_paid_for(shop: Shop, user: str) -> None:

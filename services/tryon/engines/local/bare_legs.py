@@ -43,13 +43,7 @@ class BareLeg:
     inner: Points
     hem: float  # canvas row where the worn garment ends; the leg's end where it ends nowhere
     joined: bool  # skin that shows below the hem told where the outline goes on
-
-    def matte(self, canvas: Canvas) -> Plane:
-        """The leg with a smooth edge, 0..1."""
-        corners = np.concatenate([self.outer, self.inner[::-1]]) * 2**_SUBPIXEL
-        drawn = np.zeros((canvas.size[1], canvas.size[0]), np.uint8)
-        cv2.fillPoly(drawn, [np.round(corners).astype(np.int32)], 255, cv2.LINE_AA, _SUBPIXEL)
-        return blur(floats(drawn / np.float32(255)), 0.45 * canvas.scale)
+    matte: Plane  # with a smooth edge, 0..1
 
     def edges(self, rows: npt.NDArray[np.float64]) -> tuple[Vector, Vector]:
         """x of the outer and the inner edge in canvas rows."""
@@ -91,7 +85,14 @@ def bare_leg(canvas: Canvas, lower: LowerBody, index: int, cover: Plane, end: fl
     inner = centres - outward * widths[:, 1:]
     row = float(canvas.place(point_at(leg.line, hem))[1])
     lines = [np.stack([canvas.place(point) for point in line]) for line in (outer, inner)]
-    return BareLeg(leg, lines[0], lines[1], row, seen is not None)
+    return BareLeg(leg, lines[0], lines[1], row, seen is not None, _matte(canvas, lines[0], lines[1]))
+
+
+def _matte(canvas: Canvas, outer: Points, inner: Points) -> Plane:
+    corners = np.concatenate([outer, inner[::-1]]) * 2**_SUBPIXEL
+    drawn = np.zeros((canvas.size[1], canvas.size[0]), np.uint8)
+    cv2.fillPoly(drawn, [np.round(corners).astype(np.int32)], 255, cv2.LINE_AA, _SUBPIXEL)
+    return blur(floats(drawn / np.float32(255)), 0.45 * canvas.scale)
 
 
 def _smooth(values: npt.NDArray[np.float64], sigma: float = 3.0) -> npt.NDArray[np.float64]:
@@ -235,7 +236,7 @@ def paint_legs(
     """The picture with bare legs through a matte."""
     if not zone.any():
         return colours
-    mattes = [bare.matte(canvas) for bare in bares]
+    mattes = [bare.matte for bare in bares]
     seen = _visible_skin(canvas, (mattes[0] > 0.5) | (mattes[1] > 0.5), lower)
     field, slope = _tone(canvas, seen)
     lamp = light_on(canvas)
@@ -259,7 +260,7 @@ def _real_tone(canvas: Canvas, bare: BareLeg) -> tuple[Vector, Vector] | None:
     if not bare.joined:
         return None
     rows, unit = np.arange(canvas.size[1])[:, None], canvas.unit
-    inside = erode(bare.matte(canvas) > 0.9, 2) & (canvas.mattes.skin > 0.7) & (rows > bare.hem + 0.015 * unit)
+    inside = erode(bare.matte > 0.9, 2) & (canvas.mattes.skin > 0.7) & (rows > bare.hem + 0.015 * unit)
     near, beyond = inside & (rows < bare.hem + 0.13 * unit), inside & (rows > bare.hem + 0.13 * unit)
     beyond &= rows < bare.hem + 0.3 * unit
     if near.sum() < 20:
@@ -281,7 +282,7 @@ def _meeting(canvas: Canvas, skin: Colours, bares: list[BareLeg]) -> Colours:
     """Painted legs take on the colours of the real ones towards the hem."""
     rows = floats(np.arange(canvas.size[1])[:, None])
     for bare in bares:
-        real, matte = _real_tone(canvas, bare), bare.matte(canvas)
+        real, matte = _real_tone(canvas, bare), bare.matte
         above = (matte > 0.9) & (rows < bare.hem) & (rows > bare.hem - 0.1 * canvas.unit)
         if real is None or above.sum() < 20:
             continue
@@ -296,7 +297,7 @@ def _relit_below(canvas: Canvas, colours: Colours, bares: list[BareLeg]) -> Colo
     for bare in bares:
         real = _real_tone(canvas, bare)
         if real is not None:
-            where = bare.matte(canvas) * np.clip((canvas.mattes.skin - 0.5) / 0.4, 0, 1)
+            where = bare.matte * np.clip((canvas.mattes.skin - 0.5) / 0.4, 0, 1)
             colours = np.clip(colours + where[..., None] * floats(real[1])[:, None], 0, 255)
     return floats(colours)
 
@@ -313,5 +314,5 @@ def shown_zone(canvas: Canvas, bares: list[BareLeg], ends: list[float], old: Mas
         fade = np.clip((bare.hem + 0.1 * canvas.unit - rows) / (0.08 * canvas.unit), 0, 1) if bare.joined else 0.0
         below = np.clip((rows - bare.hem) / (0.05 * canvas.unit) + 1, 0, 1)  # where clothes end, real skin goes on
         limit = np.maximum(np.maximum(near, real * fade), 1 - below)
-        zone = np.maximum(zone, bare.matte(canvas) * begun * limit)
+        zone = np.maximum(zone, bare.matte * begun * limit)
     return floats(zone * free)

@@ -24,8 +24,8 @@ from services.tryon.engines.local.arrays import (
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.compose import Composed
 from services.tryon.engines.local.cutout import Cloth
-from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.garment import Garment
+from services.tryon.engines.local.layers import DrawnGarment
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.outline_check import outline_measures, unevenness
 from services.tryon.engines.local.paint_check import bitten, flatness, rests

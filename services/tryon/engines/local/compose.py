@@ -1,8 +1,7 @@
 """Putting the layers together: repaired body, garment, arms and head in front, and the light that joins them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
@@ -14,7 +13,6 @@ from services.tryon.engines.local.arrays import (
     blur,
     box_of,
     closed,
-    components,
     dilate,
     erode,
     fill_holes,
@@ -26,11 +24,14 @@ from services.tryon.engines.local.arrays import (
 )
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.drape import cast_below, drape, finish_of, hem_rim
-from services.tryon.engines.local.drawing import DrawnGarment
 from services.tryon.engines.local.filters import filled_in
-from services.tryon.engines.local.repair import Repaired
+from services.tryon.engines.local.layers import DrawnGarment
+from services.tryon.engines.local.repair import Repaired, armhole
 from services.tryon.engines.local.shapes import unit
+from services.tryon.engines.local.sides import closed_gaps, cloth_in_depth, widened
 from services.tryon.engines.local.warp import Fitting
+
+_NEAR_ARMPIT = 0.35  # of the arm; further down a gap beside a sleeve is no fold of the armpit
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def _visible_arm(canvas: Canvas, fitting: Fitting, index: int) -> Mask:
     hand = canvas.limb(limb.wrist, hand_end, 0.14, 0.17)
     upper = float(np.hypot(*(limb.elbow - limb.shoulder)))
     lower = float(np.hypot(*(limb.wrist - limb.elbow)))
-    start = max(0.42 * upper, plan.sleeve_share * (upper + lower) - 0.04 * canvas.body.skeleton.unit)
+    behind = 0.42 if plan.sleeve_share > 0 else armhole(canvas, index)[1]
+    start = max(behind * upper, plan.sleeve_share * (upper + lower) - 0.04 * canvas.body.skeleton.unit)
     if start < upper:
         from_here = limb.shoulder + (limb.elbow - limb.shoulder) * (start / max(upper, 1))
         return canvas.limb(from_here, limb.elbow, 0.17, 0.15) | canvas.limb(limb.elbow, limb.wrist, 0.15, 0.12) | hand
@@ -65,11 +67,11 @@ class _Arms:
     alpha: Plane
 
 
-def _in_front(canvas: Canvas, fitting: Fitting, bared: Mask) -> Mask:
+def _in_front(canvas: Canvas, fitting: Fitting, repaired: Repaired) -> Mask:
     """Where arms cross the torso or hang beside it."""
     skin = np.clip((canvas.mattes.skin - 0.5) / 0.4, 0, 1)  # no half-and-half pixels with the old garment in them
     skin *= blur(canvas.skin_coloured.astype(np.float32), 1.0)
-    arms = np.zeros(skin.shape, np.bool_)
+    arms = repaired.forward.copy()
     for index, plan in enumerate(fitting.plans):
         arm = _visible_arm(canvas, fitting, index)
         if plan.sleeve_share > 0:
@@ -79,7 +81,7 @@ def _in_front(canvas: Canvas, fitting: Fitting, bared: Mask) -> Mask:
     solid = closed(opened((skin > 0.5) & arms, 0.02 * canvas.unit), 0.03 * canvas.unit)
     solid &= (canvas.mattes.person > 0.5) & arms
     solid = opened(solid & ~_unlike_within(canvas, solid), 0.02 * canvas.unit)
-    return fill_holes(solid | bared)
+    return fill_holes(solid | repaired.bared)
 
 
 def _unlike_within(canvas: Canvas, arms: Mask) -> Mask:
@@ -107,21 +109,6 @@ def _arms(canvas: Canvas, where: Mask, colours: Colours) -> _Arms:
     return _Arms(box, clean, floats(alpha))
 
 
-def _slits(canvas: Canvas, arms: Mask, cover: Plane) -> Mask:
-    """Gaps between arm and torso too narrow to be background: cloth goes on behind an arm that touches it.
-
-    A gap is filled as a whole or not at all, or it would have rungs where its width changes.
-    """
-    solid = cover > 0.5
-    wide, narrow = (closed(arms | solid, share * canvas.unit) & ~arms & ~solid for share in (0.016, 0.008))
-    numbers, stats = components(wide)
-    filled = np.bincount(numbers[narrow], minlength=len(stats)) > 0.5 * stats[:, cv2.CC_STAT_AREA]
-    beside = np.unique(numbers[dilate(solid, 2)])
-    filled &= np.isin(np.arange(len(stats)), beside[beside > 0])
-    found: Mask = filled[numbers]
-    return found & dilate(arms, 0.05 * canvas.unit)
-
-
 def _head(canvas: Canvas) -> Plane:
     hips = canvas.row(float(canvas.body.skeleton.hips[1]))
     rows = np.arange(canvas.size[1])[:, None]
@@ -140,23 +127,19 @@ def _armpit_gaps(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
     for sleeve in drawn.sleeves:
         index = 0 if sleeve.sign < 0 else 1
         plan = fitting.plans[index]
-        gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, 0.9 * plan.sleeve_share, 1.05)
+        gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, min(0.9 * plan.sleeve_share, _NEAR_ARMPIT), 1.05)
     return gap & (drawn.cover < 0.95) & closed(drawn.cover > 0.5, 0.12 * canvas.unit)
 
 
-def _cracks(canvas: Canvas, drawn: DrawnGarment) -> Mask:
-    """Slits along the seams of the sleeves, where neither part covers all of a pixel."""
-    near = dilate(drawn.torso.alpha > 0.5, 0.03 * canvas.unit) & dilate(drawn.sleeve_cover > 0.5, 0.03 * canvas.unit)
-    return closed(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
-
-
-def _cloth_below(drawn: DrawnGarment) -> Colours:
-    """The garment's colours continued beyond its outline."""
-    cloth, weight = drawn.torso.colours.astype(np.float32), drawn.torso.alpha
+def _cracks(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
+    """Slits along the seams of the sleeves, where neither part covers all of a pixel; a long one ends at the armpit."""
+    rows, near = np.arange(canvas.size[1])[:, None], np.zeros(drawn.torso.alpha.shape, np.bool_)
     for sleeve in drawn.sleeves:
-        lay_over(cloth, sleeve.colours, sleeve.alpha)
-        weight = np.maximum(weight, sleeve.alpha)
-    return filled_in(cloth, weight > 0.9)
+        plan = fitting.plans[0 if sleeve.sign < 0 else 1]
+        beside = dilate(sleeve.alpha > 0.5, 0.03 * canvas.unit)
+        near |= beside & ((plan.sleeve_share < 0.62) | (rows < canvas.row(float(plan.armpit[1])) + 0.05 * canvas.unit))
+    near &= dilate(drawn.torso.alpha > 0.5, 0.03 * canvas.unit)
+    return closed(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
 
 
 def _fill_openings(colours: Colours, cloth: Colours, openings: tuple[tuple[Mask, float], ...], head: Plane) -> None:
@@ -170,7 +153,10 @@ def _fill_openings(colours: Colours, cloth: Colours, openings: tuple[tuple[Mask,
 def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired, seed: int) -> Composed:
     """The finished canvas; folds and grain are the seed's."""
     gap = _armpit_gaps(canvas, fitting, drawn)
-    where = _in_front(canvas, fitting, repaired.bared) & ~gap
+    where = _in_front(canvas, fitting, repaired) & ~gap
+    slits = closed_gaps(canvas, fitting, where, repaired.skin, drawn)
+    if slits.any():
+        drawn = replace(drawn, torso=widened(drawn.torso, slits, canvas))
     cover, sleeves, head = drawn.cover, drawn.sleeve_cover, _head(canvas)
     arms = _arms(canvas, where, repaired.colours)
     front = arms.alpha * (1 - sleeves)
@@ -180,8 +166,7 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     shadow = 0.3 * _shadow_beside(seen, 3.2 * canvas.scale, 0) * (1 - seen)
     shadow = np.maximum(shadow, cast_below(seen, canvas)) * body * (1 - head)
     colours = repaired.colours * (1 - shadow)[..., None]
-    slits = _slits(canvas, where, cover)
-    _fill_openings(colours, _cloth_below(drawn), ((gap, 0.8), (_cracks(canvas, drawn), 0.92), (slits, 0.86)), head)
+    _fill_openings(colours, cloth_in_depth(drawn), ((gap, 0.65), (_cracks(canvas, fitting, drawn), 0.92)), head)
 
     light, finish = drape(canvas, fitting, drawn, seed), finish_of(canvas, drawn)
     grain = np.zeros_like(cover)
@@ -189,7 +174,7 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
         np.random.default_rng(seed + 1).standard_normal(out=grain, dtype=np.float32)
     contact = _shadow_beside(np.clip(front + 0.8 * head, 0, 1), 5 * canvas.scale, int(2 * canvas.scale))
     torso = light.torso * (1 - 0.38 * contact) * (1 - 0.30 * _shadow_beside(sleeves, 4 * canvas.scale, 0))
-    torso = torso * (1 - 0.25 * hem_rim(drawn.torso, canvas))
+    torso = torso * (1 - 0.25 * hem_rim(drawn.torso, canvas)) * (1 - 0.2 * soften(slits, 1.5 * canvas.scale))
     box = box_of(drawn.torso.alpha)
     lay_over(colours[box], finish(drawn.torso, box, torso, grain), floats(drawn.torso.alpha * (1 - head))[box])
     cuffs = 1 - 0.5 * _shadow_beside(sleeves, 3 * canvas.scale, int(2 * canvas.scale))

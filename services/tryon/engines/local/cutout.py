@@ -69,7 +69,7 @@ def _terms(rows: npt.NDArray[np.float32], columns: npt.NDArray[np.float32]) -> n
     return np.stack([ones, columns, rows, columns * columns, rows * rows, columns * rows], axis=-1)
 
 
-def _background_distance(lab: Colours) -> Plane:
+def background_distance(lab: Colours) -> Plane:
     """Distance of each pixel from the background, a quadratic surface: studio light falls off smoothly."""
     height, width = lab.shape[:2]
     from_border = norm(floats(lab - np.median(_border(lab), axis=0)) * _CHROMA_WEIGHT)
@@ -279,7 +279,7 @@ _COLOURFUL = 25.0  # distance in a* and b*
 def cut_out(image: Image) -> Cutout:
     """The mask of the one garment that lies or hangs before a plain background."""
     lab = lab_of(image)
-    distance = _background_distance(lab)
+    distance = background_distance(lab)
     mask, pale = _best_flood(distance)
     other = _watershed(image, distance) if symmetry(mask) < 0.85 else mask
     if _quality(other) > _quality(mask) + 0.08:

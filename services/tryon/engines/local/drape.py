@@ -18,11 +18,13 @@ from services.tryon.engines.local.arrays import (
     resize_plane,
 )
 from services.tryon.engines.local.canvas import Canvas
-from services.tryon.engines.local.drawing import DrawnGarment, Layer
+from services.tryon.engines.local.layers import DrawnGarment, Layer
 from services.tryon.engines.local.light import Light, edge_width, light_on, noise_of, plainness, tone_of
 from services.tryon.engines.local.warp import Fitting
 
 _FOLD_WIDTH, _FOLD_DEPTH = 0.02, 0.16  # in body units, and as the logarithm of the shade's factor
+_LEAST_FOLD, _MOST_FOLD = 0.04, 0.08  # the strongest of folds on the smoothest and on the liveliest cloth, likewise
+_MOST_FORM = 0.14
 _HALF = 2  # light is made at half the size: it has no finer detail
 
 
@@ -36,37 +38,76 @@ class Drape:
 
 def drape(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, seed: int) -> Drape:
     """The light on the garment: as the old garment shows it where that was plain, else as the body's form makes it."""
-    light = light_on(canvas)
-    shown, trust = _old_light(canvas)
+    light, old = light_on(canvas), _old_light(canvas)
     form = _trunk_shade(canvas, fitting, light)
-    folds = _folds(canvas, fitting, np.random.default_rng(seed)) * (1 - 0.8 * trust)
-    shade = form * (1 - 0.6 * trust) + shown * trust + folds
-    sleeves = tuple(
-        floats(np.exp(_tube_shade(canvas, sleeve, light) + 0.7 * shown * trust + 0.8 * folds))
-        for sleeve in drawn.sleeves
-    )
+    made = _folds(canvas, fitting, np.random.default_rng(seed)) * (1 - 0.8 * old.trust)
+    most = most_fold(canvas, drawn.torso)
+    folds = bounded(floats(old.folds * old.trust + made), most)
+    shade = form * (1 - 0.6 * old.trust) + old.form * old.trust + folds
+    on_sleeves = 0.7 * old.form * old.trust + bounded(floats(0.7 * old.folds * old.trust + 0.8 * made), most)
+    sleeves = tuple(floats(np.exp(_tube_shade(canvas, sleeve, light) + on_sleeves)) for sleeve in drawn.sleeves)
     return Drape(floats(np.exp(shade)), sleeves)
 
 
-def _old_light(canvas: Canvas) -> tuple[Plane, Plane]:
-    """What the old garment tells of light and folds, as the logarithm of a factor, and how far it can be trusted."""
+def bounded(shade: Plane, most: float) -> Plane:
+    """Shade that stays as it is where it is weak and nears `most` where it is strong, without an edge."""
+    return floats(most * np.tanh(shade / most))
+
+
+def most_fold(canvas: Canvas, layer: Layer) -> float:
+    """How strong added folds may be: a little stronger than what differences of light the cloth has by itself.
+
+    On smooth cloth anything darker is a stain; a pattern hides more. The cloth's own is the usual size of what differs
+    from its surroundings (the median absolute deviation), which a print on it does not change.
+    """
+    size = (max(1, canvas.size[0] // _HALF), max(1, canvas.size[1] // _HALF))
+    inside = resize_plane(floats(erode(layer.alpha > 0.95, 3)), size)
+    grey = resize_plane(floats(cv2.cvtColor(layer.colours, cv2.COLOR_BGR2GRAY)), size)
+    near, far = (_average(grey, inside, share * canvas.unit / _HALF) for share in (0.01, 0.06))
+    sure = inside > 0.9
+    if not sure.any():
+        return _LEAST_FOLD
+    own = np.log((near[sure] + 30) / (far[sure] + 30))
+    usual = 1.48 * float(np.median(np.abs(own - np.median(own))))
+    return float(np.clip(0.03 + 0.8 * usual, _LEAST_FOLD, _MOST_FOLD))
+
+
+def _average(plane: Plane, weight: Plane, sigma: float) -> Plane:
+    """The blurred plane where only what has weight counts."""
+    return floats(blur(floats(plane * weight), sigma) / np.maximum(blur(weight, sigma), 1e-3))
+
+
+@dataclass(frozen=True)
+class _OldLight:
+    """What the old garment tells of the light, as logarithms of factors, and how far it can be trusted, 0..1."""
+
+    form: Plane
+    folds: Plane
+    trust: Plane
+
+
+def _old_light(canvas: Canvas) -> _OldLight:
+    """The old garment's light, parted: broad is what a body's form casts on any cloth, the rest are its own folds."""
     worn = erode(canvas.mattes.top > 0.9, 2)
     size = (max(1, canvas.size[0] // _HALF), max(1, canvas.size[1] // _HALF))
     trusted = plainness(canvas, worn)
     if trusted < 0.05:
-        return np.zeros((canvas.size[1], canvas.size[0]), np.float32), np.zeros(worn.shape, np.float32)
+        none = np.zeros(worn.shape, np.float32)
+        return _OldLight(none, none, none)
     lightness = np.ascontiguousarray(canvas.lab[..., 0])
     usual = float(np.median(lightness[worn]))
     trusted *= float(np.clip(usual / 110, 0.4, 1))  # dark cloth is mostly sheen
     print_on_it = dilate(worn & (np.abs(lightness - blur(lightness, 0.03 * canvas.unit)) > 28), 2 * canvas.scale)
     weight = floats(worn & ~print_on_it)
-    small, known = resize_plane(lightness * weight, size), resize_plane(weight, size)
-    narrow = 0.8 * canvas.scale
-    fine = blur(small, narrow) / np.maximum(blur(known, narrow), 1e-3)
-    ratio = np.clip(np.log((fine + 30) / (usual + 30)), -0.28, 0.16)  # dark cloth shows sheen where others show folds
+    small, known = resize_plane(lightness, size), resize_plane(weight, size)
+    fine, broad = (
+        np.log((_average(small, known, sigma) + 30) / (usual + 30))
+        for sigma in (0.8 * canvas.scale, 0.14 * canvas.unit / _HALF)
+    )
     inward = np.clip(distance_inside(worn) / (0.16 * canvas.unit), 0, 1)
     trust = blur(floats(inward * weight), 1.5 * canvas.scale) * np.float32(trusted)
-    return resize_plane(floats(ratio), canvas.size), floats(trust)
+    form, folds = bounded(floats(broad), _MOST_FORM), floats(np.clip(fine - broad, -0.28, 0.16))
+    return _OldLight(resize_plane(form, canvas.size), resize_plane(folds, canvas.size), floats(trust))
 
 
 def _trunk_shade(canvas: Canvas, fitting: Fitting, light: Light) -> Plane:
@@ -117,6 +158,7 @@ def _folds(canvas: Canvas, fitting: Fitting, chance: np.random.Generator) -> Pla
             start = plan.armpit + inwards * 0.02 * measure
             bend = down * chance.uniform(0.0, 0.05) * measure
             folds.append(Fold(start, start + along * reach * 0.5 + bend, start + along * reach, 1.0))
+        close = 0.7 * (1 - _looseness(canvas, fitting))  # what hangs free of the waist has no folds there
         waist = canvas.body.skeleton.neck[1] + 0.68 * canvas.body.skeleton.torso
         for _ in range(3):
             row = float(waist + chance.uniform(-0.16, 0.16) * measure)
@@ -124,7 +166,7 @@ def _folds(canvas: Canvas, fitting: Fitting, chance: np.random.Generator) -> Pla
                 continue
             start = np.array([fitting.edge(index, row), row]) + inwards * 0.02 * measure
             along = inwards * chance.uniform(0.22, 0.4) * measure + down * chance.uniform(0.02, 0.12) * measure
-            folds.append(Fold(start, start + along * 0.5 + down * 0.02 * measure, start + along, 0.8))
+            folds.append(Fold(start, start + along * 0.5 + down * 0.02 * measure, start + along, close))
     return floats(drawn_folds(canvas, folds) + _hem_waves(canvas, fitting, chance))
 
 
@@ -145,12 +187,18 @@ def drawn_folds(canvas: Canvas, folds: list[Fold]) -> Plane:
     return resize_plane(floats(0.6 * np.roll(core, -shift, axis=0) - np.roll(core, shift, axis=0)), canvas.size)
 
 
+def _looseness(canvas: Canvas, fitting: Fitting) -> float:
+    """How much wider the garment's hem is than the body: 0 for as wide, 1 for a third wider and more."""
+    sides = [fitting.edge(index, fitting.hem) for index in (0, 1)]
+    own = max(1.0, abs(canvas.body.side(1, fitting.hem) - canvas.body.side(0, fitting.hem)))
+    return float(np.clip((sides[1] - sides[0]) / own - 1.0, 0, 0.3)) / 0.3
+
+
 def _hem_waves(canvas: Canvas, fitting: Fitting, chance: np.random.Generator) -> Plane:
     """The soft flutes of a hem, stronger where the garment is wider than the body."""
     rows, skeleton = canvas.frame_rows(), canvas.body.skeleton
     sides = [fitting.edge(index, fitting.hem) for index in (0, 1)]
-    own = max(1.0, abs(canvas.body.side(1, fitting.hem) - canvas.body.side(0, fitting.hem)))
-    loose = float(np.clip((sides[1] - sides[0]) / own - 1.0, 0, 0.3)) / 0.3
+    loose = _looseness(canvas, fitting)
     across = (np.arange(canvas.size[0]) / canvas.scale + canvas.origin[0] - sides[0]) / max(1.0, sides[1] - sides[0])
     flutes = np.zeros_like(across)
     for count in (2.5, 4.2):
@@ -222,7 +270,7 @@ def hem_rim(layer: Layer, canvas: Canvas) -> Plane:
 def cast_below(seen: Plane, canvas: Canvas) -> Plane:
     """The shadow of a hem on what is below it: dark and narrow at the touch, wide and soft further off."""
     result = np.zeros_like(seen)
-    for reach, down, strength in ((0.008, 0.006, 0.35), (0.03, 0.035, 0.35)):
+    for reach, down, strength in ((0.007, 0.005, 0.33), (0.017, 0.02, 0.24)):
         soft = blur(seen, max(0.8, reach * canvas.unit))
         shift = max(1, round(down * canvas.unit))
         moved = np.concatenate([np.repeat(soft[:1], shift, axis=0), soft[:-shift]])

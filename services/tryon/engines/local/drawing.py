@@ -1,6 +1,6 @@
 """Drawing the fitted garment's parts onto the canvas."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -28,49 +28,15 @@ from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.cutout import Cloth
 from services.tryon.engines.local.filters import filled_in, push_pull
 from services.tryon.engines.local.garment import Garment
+from services.tryon.engines.local.layers import DrawnGarment, Layer
 from services.tryon.engines.local.neckline import neck_opening
 from services.tryon.engines.local.shapes import disc, polygon, unit
+from services.tryon.engines.local.sides import bare_in_sleeve, trimmed, widened
 from services.tryon.engines.local.warp import Fitting, Part, SidePlan
 
 _SHORT = 0.62  # of the arm
 _ROOM = 1.3  # of a sleeve, by the arm's thickness
 _UNDER = 0.05
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A drawn piece of the garment."""
-
-    sign: int  # 0 torso, -1 left sleeve, 1 right sleeve
-    colours: Image
-    alpha: Plane
-    whole: Plane  # alpha before the part was clipped
-
-
-@dataclass(frozen=True)
-class DrawnGarment:
-    """All pieces on the canvas."""
-
-    torso: Layer
-    sleeves: tuple[Layer, ...]
-    opening: Plane  # where the garment is open: at the neck its inner back must not be drawn, at the front is none
-    front: Plane | None = None  # between the open fronts, where what is worn underneath stays
-
-    @property
-    def cover(self) -> Plane:
-        """What the garment covers, 0..1."""
-        return floats(np.maximum.reduce([layer.alpha for layer in (self.torso, *self.sleeves)]))
-
-    @property
-    def spared(self) -> Plane:
-        """What is not to be taken off: what the garment covers, and what its open front shows."""
-        return self.cover if self.front is None else floats(np.minimum(self.cover + self.front, 1))
-
-    @property
-    def sleeve_cover(self) -> Plane:
-        """What the sleeves cover, 0..1."""
-        alphas = [np.zeros_like(self.torso.alpha), *(layer.alpha for layer in self.sleeves)]
-        return floats(np.maximum.reduce(alphas))
 
 
 def _part_matte(part: Part, garment: Mask, size: tuple[int, int]) -> Plane:
@@ -137,18 +103,21 @@ def armhole(plan: SidePlan, under: float = 0.0) -> list[Vector]:
     return [plan.shoulder + along * share + inwards * hollow for share, hollow in zip(shares, hollows, strict=True)]
 
 
-def _cuff(section: ArmSection, inner: float, outer: float, beyond: float) -> list[Vector]:
-    """The end of a short sleeve: the front half of an ellipse across the arm, `beyond` pixels down the arm."""
+def _cuff(section: ArmSection, inner: float, outer: float, beyond: float, spared: float = 0.0) -> list[Vector]:
+    """The end of a short sleeve: the front half of an ellipse across the arm, `beyond` pixels down the arm.
+
+    `spared` is how much further down its outer end is.
+    """
     along = np.array([section.outward[1], -section.outward[0]])
     along = along if along[1] > 0 else -along
     marks = np.linspace(-1, 1, 9)
     centre = section.centre + along * beyond
     wide = np.where(marks < 0, inner, outer)
-    drops = 0.3 * section.radius * (1 - marks**2) - 0.1 * section.radius
+    drops = 0.3 * section.radius * (1 - marks**2) - 0.1 * section.radius + spared * np.clip(2 * marks, 0, 1)
     return [centre + section.outward * mark * w + along * d for mark, w, d in zip(marks, wide, drops, strict=True)]
 
 
-def _armhole_clip(canvas: Canvas, plan: SidePlan, index: int) -> Plane:
+def _armhole_clip(canvas: Canvas, plan: SidePlan, index: int, torso: Plane) -> Plane:
     """Where a sleeve may be drawn: outside the armhole's seam, and on the arm itself.
 
     The rest of it would cover the chest: cloth that really bunches up under the arm.
@@ -159,12 +128,15 @@ def _armhole_clip(canvas: Canvas, plan: SidePlan, index: int) -> Plane:
     top = [plan.shoulder + up + far, plan.shoulder + up, *armhole(plan, _UNDER)]
     if plan.sleeve_share < _SHORT:
         end = arm.section(plan.sleeve_share * arm.reach)
-        cuff = _cuff(end, _ROOM * end.depth, 2.2 * end.radius, 0.025 * measure)
-        return soften(polygon(canvas.size, [canvas.place(corner) for corner in (*top, *cuff)]), 1.0 * canvas.scale)
+        cuff = _cuff(end, _ROOM * end.depth, 2.2 * end.radius, 0.025 * measure, 0.15 * measure)
+        allowed = polygon(canvas.size, [canvas.place(corner) for corner in (*top, *cuff)])
+        # Sewn to the torso softly, but where there is no torso behind it, cloth ends sharply.
+        soft, sharp = soften(allowed, 1.0 * canvas.scale), smoothed(allowed, 1.0 * canvas.scale)
+        return floats(sharp + (soft - sharp) * torso)
     armpit = float((plan.armpit - arm.line[0]) @ unit(arm.line[1] - arm.line[0]))
     marks = np.arange(np.clip(armpit + 0.1 * measure, 0.3 * measure, arm.upper), arm.reach, 0.05 * measure)
     sections = [arm.section(mark) for mark in marks]
-    inner = [section.centre - section.outward * _ROOM * section.depth for section in sections]
+    inner = [s.centre - s.outward * max(_ROOM * s.depth, 1.1 * s.inner) for s in sections]
     low = inner[-1] if inner else plan.armpit
     allowed = polygon(canvas.size, [canvas.place(corner) for corner in (*top, *inner, low + far)])
     limb = canvas.body.skeleton.limbs[index]
@@ -183,7 +155,7 @@ def _completed_torso(canvas: Canvas, fitting: Fitting, torso: Layer) -> Layer:
         across = middle + (plan.armpit - middle) * 0.4
         corners = [*armhole(plan)[3:], low, across + (low - plan.armpit)]
         planned |= polygon(canvas.size, [canvas.place(corner) for corner in corners])
-    return _filled(torso, soften(planned, 0.8 * canvas.scale)) if planned.any() else torso
+    return _filled(torso, smoothed(planned, 0.8 * canvas.scale)) if planned.any() else torso
 
 
 def _shoulder_slivers(canvas: Canvas, fitting: Fitting, cover: Plane) -> Mask:
@@ -205,12 +177,18 @@ def _shoulder_slivers(canvas: Canvas, fitting: Fitting, cover: Plane) -> Mask:
     return closed(dilate(thin, 1) | (cover > 0.5), 0.08 * canvas.unit) & band & ~canvas.mattes.face
 
 
-def _completed_sleeve(canvas: Canvas, fitting: Fitting, sleeve: Layer) -> Layer:
-    """A short sleeve with cloth down to the armpit and across the arm where turning it down left none."""
+def _completed_sleeve(canvas: Canvas, fitting: Fitting, sleeve: Layer, torso: Plane) -> Layer:
+    """A sleeve that covers its arm: a long one whatever is bare beside it, a short one down to the armpit.
+
+    Across the arm, too, where turning the short one down left no cloth.
+    """
     index = 0 if sleeve.sign < 0 else 1
     plan, arm = fitting.plans[index], canvas.body.arms[index]
-    if plan.sleeve_share > _SHORT or not (sleeve.alpha > 0.9).any():
+    if not (sleeve.alpha > 0.9).any():
         return sleeve
+    if plan.sleeve_share > _SHORT:
+        bare = bare_in_sleeve(canvas, index, plan.sleeve_share, np.maximum(sleeve.alpha, torso) > 0.5)
+        return widened(sleeve, bare, canvas) if bare.any() else sleeve
     end = arm.section(plan.sleeve_share * arm.reach)
     cuff = _cuff(end, 1.15 * end.depth, 0.8 * end.radius, -0.01 * arm.measure)
     corners = [canvas.place(corner) for corner in (*armhole(plan, _UNDER), *cuff)]
@@ -229,10 +207,10 @@ def _filled(layer: Layer, planned: Plane) -> Layer:
     )
 
 
-def _clipped(canvas: Canvas, fitting: Fitting, sleeve: Layer) -> Layer:
+def _clipped(canvas: Canvas, fitting: Fitting, sleeve: Layer, torso: Plane) -> Layer:
     index = 0 if sleeve.sign < 0 else 1
-    clip = _armhole_clip(canvas, fitting.plans[index], index)
-    return _completed_sleeve(canvas, fitting, replace(sleeve, alpha=sleeve.alpha * clip))
+    clip = _armhole_clip(canvas, fitting.plans[index], index, torso)
+    return _completed_sleeve(canvas, fitting, replace(sleeve, alpha=sleeve.alpha * clip), torso)
 
 
 def _without_spikes(canvas: Canvas, fitting: Fitting, cover: Plane) -> Plane:
@@ -251,7 +229,8 @@ def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGar
     opening = neck_opening(garment.landmarks.neckline, size_of(garment.cloth.alpha), garment.cloth.scale)
     drawn = [draw_part(canvas, garment.cloth, garment.mask, part, opening) for part in fitting.parts]
     layers = _with_one_torso([layer for layer, _ in drawn])
-    layers = [_completed_torso(canvas, fitting, layers[0]), *(_clipped(canvas, fitting, layer) for layer in layers[1:])]
+    torso = trimmed(canvas, fitting, _completed_torso(canvas, fitting, layers[0]))
+    layers = [torso, *(_clipped(canvas, fitting, layer, torso.alpha) for layer in layers[1:])]
     slivers = _shoulder_slivers(canvas, fitting, DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1]).cover)
     if slivers.any():
         layers[0] = _filled(layers[0], smoothed(slivers, 1.8 * canvas.scale))

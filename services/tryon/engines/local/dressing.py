@@ -10,10 +10,12 @@ from services.tryon.engines.local.body import Body
 from services.tryon.engines.local.canvas import Canvas, canvas_over
 from services.tryon.engines.local.check import judge
 from services.tryon.engines.local.compose import Composed, compose
-from services.tryon.engines.local.drawing import Layer, draw_garment
-from services.tryon.engines.local.legs import LowerBody, labels_without, lower_body_of
+from services.tryon.engines.local.drawing import draw_garment
+from services.tryon.engines.local.layers import Layer
+from services.tryon.engines.local.legs import LowerBody
+from services.tryon.engines.local.lower_body import labels_without, lower_body_of
 from services.tryon.engines.local.lower_check import common_measures, judge_lower, judge_one_piece, reparse_overlap
-from services.tryon.engines.local.lower_compose import compose_lower, cover_of, draw_lower
+from services.tryon.engines.local.lower_compose import compose_lower, cover_of, draw_lower, with_hands
 from services.tryon.engines.local.lower_fit import fit_lower, reaches_far_enough
 from services.tryon.engines.local.lower_garment import LowerGarment
 from services.tryon.engines.local.lower_repair import take_off_lower, waist_rows
@@ -25,6 +27,7 @@ from services.tryon.engines.local.refuse import garment_cropped
 from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.repair import take_off
 from services.tryon.engines.local.verdict import Verdict
+from services.tryon.engines.local.waistband import band_light
 from services.tryon.engines.local.warp import Fitting
 
 Progress = Callable[[str, float], None]
@@ -60,8 +63,6 @@ def wearer_of(models: Models, photo: Image, pose: Pose, person: Person, body: Bo
 
 def put_on_lower(wearer: Wearer, garment: LowerGarment, seed: int, progress: Progress) -> tuple[Image, Verdict]:
     """The person in these trousers or this skirt, and what the self-check says of it. Raises InputProblem."""
-    visible = wearer.lower  # with the waistband that is seen of the old garment
-    wearer = _worn_over(wearer) if _without_waistband(garment) else wearer
     lower = wearer.lower
     if not reaches_far_enough(garment, lower):
         raise garment_cropped()
@@ -72,9 +73,9 @@ def put_on_lower(wearer: Wearer, garment: LowerGarment, seed: int, progress: Pro
         touched = touched | (part.across >= 0)
     canvas = wearer.canvas(touched)
     layers = draw_lower(canvas, garment, fitting)
+    if garment.worn_by is not None and not garment.worn_by.tucked:
+        layers = _with_waistband(canvas, lower, layers)
     cover = cover_of(layers) > 0.5
-    if lower is not visible:
-        layers = _below_waist(canvas, visible, layers)
     progress("taking the old garment off", 0.76)
     repaired = take_off_lower(canvas, lower, cover_of(layers), fitting.ends, seed)
     progress("putting the garment on", 0.85)
@@ -90,33 +91,18 @@ def put_on_lower(wearer: Wearer, garment: LowerGarment, seed: int, progress: Pro
     )
 
 
-def _without_waistband(garment: LowerGarment) -> bool:
-    """Whether the top of whoever wears the garment hides its waistband."""
-    return garment.worn_by is not None and not garment.worn_by.tucked
-
-
-def _worn_over(wearer: Wearer) -> Wearer:
-    """The person with the top hanging over the garment, where the top comes down to it."""
-    lower, top = wearer.lower, wearer.person.is_label(Label.TOP)
-    if not lower.tucked:
-        return wearer
-    rows, columns = np.mgrid[0 : top.shape[0], 0 : top.shape[1]]
-    line = np.array([lower.waist_at(x) for x in range(top.shape[1])])
-    sides = [lower.body.side(index, lower.waist) for index in (0, 1)]
-    above = (columns > sides[0]) & (columns < sides[1]) & (rows < line) & (rows > line - 0.08 * lower.skeleton.unit)
-    if not above.any() or top[above].mean() < 0.8:
-        return wearer
-    labels = wearer.person.labels.copy()
-    labels[top & (rows > line + 0.04 * lower.skeleton.unit)] = Label.BOTTOM  # the top ends in one line
-    over = replace(lower, tucked=False, waist=lower.waist - 0.12 * lower.skeleton.unit)
-    return replace(wearer, person=replace(wearer.person, labels=labels), lower=over)
-
-
-def _below_waist(canvas: Canvas, lower: LowerBody, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    """The layers without what would show beside the top above the waist."""
-    rows = np.arange(canvas.size[1])[:, None]
-    shown = np.clip(rows - waist_rows(canvas, lower) + 0.5, 0, 1)
-    return tuple(replace(layer, alpha=floats(layer.alpha * shown)) for layer in layers)
+def _with_waistband(canvas: Canvas, lower: LowerBody, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """The layers with a plain waistband along the waist: the top of whoever wore the garment hid its own."""
+    below = floats(np.arange(canvas.size[1])[:, None] - waist_rows(canvas, lower))
+    shown, light = np.clip(below + 0.5, 0, 1), band_light(canvas, below)[..., None]
+    return tuple(
+        replace(
+            layer,
+            alpha=floats(layer.alpha * shown),
+            colours=np.clip(layer.colours * light, 0, 255).astype(np.uint8),
+        )
+        for layer in layers
+    )
 
 
 def put_on_one_piece(wearer: Wearer, piece: OnePiece, seed: int, progress: Progress) -> tuple[Image, Verdict]:
@@ -144,6 +130,9 @@ def put_on_one_piece(wearer: Wearer, piece: OnePiece, seed: int, progress: Progr
     above = take_off(bared, drawn.cover, fitting, seed)
     progress("putting the garment on", 0.86)
     composed = compose(bared, fitting, drawn, above, seed)
+    hands = below.hands & (composed.shown < 0.3)
+    image = with_hands(canvas, composed.image.astype(np.float32), hands, drawn.cover > 0.05)
+    composed = replace(composed, image=np.clip(image, 0, 255).astype(np.uint8))
     composed = _with_held(canvas, composed, canvas.enlarged_mask(lower.held))
     result = wearer.with_canvas(canvas, composed)
     progress("checking the result", 0.92)

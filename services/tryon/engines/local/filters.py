@@ -116,3 +116,42 @@ def push_pull(colours: Colours, known: Plane) -> Colours:
         filled *= trust
         filled += coarse
     return filled
+
+
+def mirrored(colours: Image, known: Mask, where: Mask) -> Image:
+    """The picture with what is known mirrored at its outline into `where`: a pattern goes on as a pattern."""
+    asked = where & ~known
+    result = colours.copy()
+    if not asked.any() or not known.any():
+        return result
+    box = _around(asked, 40)  # pixels of what is known around what is asked for
+    window = known[box]
+    if not window.any():
+        return result
+    _, labels = cv2.distanceTransformWithLabels(
+        (~window).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    inside = np.nonzero(window)
+    mirrors = []
+    for axis, places in enumerate(inside):
+        nearest = np.zeros(int(labels.max()) + 1, np.float32)
+        nearest[labels[inside]] = places
+        edge = cv2.GaussianBlur(nearest[labels], (0, 0), 2.0)  # else the picture breaks where the outline is rough
+        mirrors.append((edge, 2 * edge - np.indices(window.shape, np.float32)[axis]))
+    rows, columns = (
+        np.clip(np.round(plane), 0, side - 1) for (_, plane), side in zip(mirrors, window.shape, strict=True)
+    )
+    hit = window[rows.astype(np.intp), columns.astype(np.intp)]
+    down, across = (floats(np.where(hit, mirror, edge)) for edge, mirror in mirrors)
+    drawn = cv2.remap(
+        np.ascontiguousarray(colours[box]), across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    result[box][asked[box]] = drawn[asked[box]]
+    return result
+
+
+def _around(mask: Mask, margin: int) -> tuple[slice, slice]:
+    """The rows and columns of a mask, with a margin."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, left = max(0, int(rows[0]) - margin), max(0, int(columns[0]) - margin)
+    return slice(top, int(rows[-1]) + margin), slice(left, int(columns[-1]) + margin)

@@ -62,7 +62,7 @@ class TorsoHandles:
         if side.sleeve is None:
             own = abs(float(side.shoulder[0]) - self._marks.axis) * scale.across
             tip = float(np.clip(own, 0.25 * width, tip))
-        near = abs(float(side.collar[0]) - self._marks.axis) * scale.across
+        near = abs(float(side.collar[0]) - self._middle()) * scale.across
         near = float(np.clip(near, min(_NECK * width, 0.9 * tip), tip * 0.92))
         shoulder, collar = line.at(tip), line.at(near)
         rise = float(side.shoulder[1] - side.collar[1]) * scale.down - float(shoulder[1] - collar[1])
@@ -85,6 +85,12 @@ class TorsoHandles:
             target = along * line.at(near + (tip - near) * share) + (1 - along) * straight
             self._pull(np.array([source[0], float(column.argmax())]), target, 0.8)
         return collar, shoulder
+
+    def _middle(self) -> float:
+        """x of the neck's middle: of a garment worn by somebody turned, it is not that of the trunk."""
+        marks = self._marks
+        collars = float(marks.sides[0].collar[0] + marks.sides[1].collar[0]) / 2
+        return marks.axis if self._garment.worn_by is None else collars
 
     def armpit_row(self, index: int, shoulder: Vector) -> float:
         """The row of the armpit's target: by the armhole's depth, within what a body allows."""
@@ -293,7 +299,7 @@ class SleeveHandles:
             if short:
                 depth = self._inner_flare(section)
             else:
-                depth = max(min(section.inner * 1.05, section.radius * 1.35), section.radius * 1.02)
+                depth = max(min(section.inner * 1.05, section.radius * 1.9), section.radius * 1.02)
             target = section.centre - section.outward * depth
             if whole:
                 grown = min(1.0, 1.5 * share)

@@ -14,22 +14,25 @@ from services.tryon.engines.local.arrays import (
     dilate,
     distance_inside,
     erode,
+    fill_holes,
     floats,
     lay_over,
     mix,
-    opened,
     soften,
 )
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.compose import Composed
 from services.tryon.engines.local.drape import Fold, cast_below, drawn_folds, finish_of, hem_rim
-from services.tryon.engines.local.drawing import DrawnGarment, Layer, draw_part
+from services.tryon.engines.local.drawing import draw_part
 from services.tryon.engines.local.filters import filled_in
+from services.tryon.engines.local.layers import DrawnGarment, Layer
 from services.tryon.engines.local.legs import LowerBody
 from services.tryon.engines.local.light import grain_like
 from services.tryon.engines.local.lower_fit import LowerFitting
 from services.tryon.engines.local.lower_garment import LowerGarment
-from services.tryon.engines.local.lower_repair import LowerRepaired, waist_rows
+from services.tryon.engines.local.lower_repair import LowerRepaired, top_in_front, waist_rows
+
+_EYE = np.array([0.12, 0.16])  # how far from the crotch legs that touch may seem apart, in body units
 
 
 def smooth_contour(mask: Mask, sigma: float) -> Plane:
@@ -50,16 +53,9 @@ def cover_of(layers: tuple[Layer, ...]) -> Plane:
 
 def _in_front(canvas: Canvas, lower: LowerBody, hands: Mask) -> Plane:
     """Hands and arms, hair, held things, and a top that hangs over the waistband."""
-    mattes, measure = canvas.mattes, canvas.unit
     skin = smooth_contour(hands, 1.0 * canvas.scale)
-    rows = np.arange(canvas.size[1])[:, None]
     held = soften(canvas.enlarged_mask(lower.held), 0.8 * canvas.scale)
-    if lower.tucked:  # the waistband lies over the edge of the top, which is seldom found exactly; flaps hang over it
-        hanging = opened((mattes.top > 0.5) & (rows > waist_rows(canvas, lower) + 0.06 * measure), 0.05 * measure)
-        tops = soften(hanging, 1.0)
-    else:
-        tops = np.maximum(mattes.top, soften(closed(mattes.top > 0.4, 0.12 * measure), 1.0))
-    return floats(np.maximum.reduce([skin, held, mattes.hair, tops]))
+    return floats(np.maximum.reduce([skin, held, canvas.mattes.hair, top_in_front(canvas, lower)]))
 
 
 def _old_folds(canvas: Canvas, lower: LowerBody) -> Plane:
@@ -117,7 +113,8 @@ def compose_lower(
 ) -> Composed:
     """The finished canvas."""
     hands = repaired.hands
-    front, cover = _in_front(canvas, lower, hands), smooth_contour(cover_of(layers) > 0.5, 1.2 * canvas.scale)
+    joined = _joined_at_crotch(canvas, lower, cover_of(layers) > 0.5)
+    front, cover = _in_front(canvas, lower, hands), smooth_contour(joined, 1.2 * canvas.scale)
     person = np.maximum(canvas.mattes.person, repaired.skin) * (1 - soften(dilate(repaired.background, 1), 1.0))
     below = cast_below(floats(cover * (1 - front)), canvas) * person
     colours = floats(repaired.colours * (1 - below * (1 - cover))[..., None])
@@ -137,7 +134,7 @@ def compose_lower(
     finish = replace(finish, softness=min(finish.softness, 0.5))  # the weave of legs is seen smaller than of a top
     box, grain = box_of(cover), grain_like(canvas, np.random.default_rng(seed + 2))
     lay_over(colours[box], finish(whole, box, floats(light), grain), (cover * (1 - front))[box])
-    colours = _with_hands(canvas, colours, hands, cover > 0.05)
+    colours = with_hands(canvas, colours, hands, cover > 0.05)
     return Composed(np.clip(colours, 0, 255).astype(np.uint8), floats(cover * (1 - front)))
 
 
@@ -172,12 +169,25 @@ def _share(layer: Layer, other: Layer) -> Plane:
     return floats(np.maximum(layer.alpha, (1 - other.alpha) * near))
 
 
-def _with_hands(canvas: Canvas, colours: Colours, hands: Mask, cloth: Mask) -> Colours:
+def _joined_at_crotch(canvas: Canvas, lower: LowerBody, cover: Mask) -> Mask:
+    """The cover without the hole of a needle's eye at the crotch: legs part in a point."""
+    place, reach = canvas.place(np.array([lower.middle(lower.crotch), lower.crotch])), canvas.unit * _EYE
+    (left, top), (right, bottom) = (np.clip((place + side * reach).astype(int), 0, canvas.size) for side in (-1, 1))
+    joined = cover.copy()
+    window = joined[top:bottom, left:right]
+    window |= fill_holes(closed(window, 0.02 * canvas.unit))
+    return joined
+
+
+def with_hands(canvas: Canvas, colours: Colours, hands: Mask, cloth: Mask) -> Colours:
     """Hands before the garment, the colours in their rim continued from within: it is mixed with the old garment."""
     if not hands.any():
         return colours
-    inner = erode(hands, 1.6 * canvas.scale)
-    own = canvas.image.astype(np.float32)
-    clean = mix(filled_in(own, inner), own, soften(inner, 0.6))
     near = soften(dilate(cloth | (canvas.mattes.bottom > 0.3), 3 * canvas.scale), canvas.scale)
-    return mix(colours, clean, smooth_contour(hands, 1.0 * canvas.scale) * near)
+    matte = smooth_contour(hands, 1.0 * canvas.scale) * near
+    box = box_of(matte, 8 * canvas.scale)
+    inner, own = erode(hands[box], 1.6 * canvas.scale), canvas.image[box].astype(np.float32)
+    clean = mix(filled_in(own, inner), own, soften(inner, 0.6))
+    colours = colours.copy()
+    lay_over(colours[box], clean, matte[box])
+    return colours

@@ -1,6 +1,6 @@
 """Bending trousers, shorts and skirts onto hips and legs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -85,8 +85,10 @@ def fit_lower(garment: LowerGarment, lower: LowerBody) -> LowerFitting:
 def _waist_targets(handles: LowerHandles) -> tuple[Vector, Vector]:
     lower, width = handles.lower, handles.marks.waist_width / 2
     xs = [handles.hip_x(index, lower.waist, width) for index in (0, 1)]
+    xs = [handles.hip_x(index, lower.waist_at(x), width) for index, x in enumerate(xs)]
     # The edge of what somebody wore was found a little inside of it.
-    lift = 0.025 * lower.skeleton.unit if handles.garment.worn_by is not None else 0.0
+    wearer = handles.garment.worn_by
+    lift = (0.0 if wearer is None else 0.025 if wearer.tucked else 0.08) * lower.skeleton.unit
     corners = [np.array([x, lower.waist_at(x) - lift]) for x in xs]
     return corners[0], corners[1]
 
@@ -101,6 +103,9 @@ def _parts(mesh: Mesh, places: Points, masks: list[Mask], lower: LowerBody) -> t
 def _fit_trousers(garment: LowerGarment, lower: LowerBody) -> LowerFitting:
     marks, scale = garment.landmarks, _scale_of(garment, lower)
     assert marks.halves is not None  # noqa: S101
+    assert marks.crotch is not None  # noqa: S101
+    if garment.worn_by is not None:  # they hang below the crotch as they did on whoever wore them
+        lower = replace(lower, crotch=lower.crotch + (float(marks.crotch[1]) - garment.worn_by.crotch) * scale.down)
     mesh = build_mesh(list(marks.halves))
     handles = TrouserHandles(garment, lower, mesh, scale)
     handles.waistband(*_waist_targets(handles))
@@ -123,7 +128,7 @@ def _fit_skirt(garment: LowerGarment, lower: LowerBody) -> LowerFitting:
             corner = marks.hems[index][0]
             row = marks.top + share * (float(corner[1]) - marks.top)
             edge = float(corner[0]) if share == 1 else outer_x(garment.mask, row, sign)
-            if edge is None:
+            if edge is None or (edge - marks.axis) * sign < 0.25 * marks.waist_width:  # above the lower corner
                 continue
             x = skirt_x(handles, index, target_row, abs(edge - marks.axis))
             target = handles.tilted(np.array([x, target_row]))

@@ -1,38 +1,25 @@
 """A picture of trousers, shorts or a skirt, understood: waist, crotch and hems, and the cloth."""
 
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from services.tryon.engines.local.arrays import (
     Image,
-    Indices,
     Mask,
     Points,
     Vector,
-    blur,
-    closed,
     components,
     dilate,
-    erode,
-    fill_holes,
     lab_of,
     largest_channel,
     largest_component,
     opened,
-    resize_mask,
-    size_of,
-    soften,
 )
-from services.tryon.engines.local.cutout import Cloth, cloth_of
-from services.tryon.engines.local.filters import push_pull
+from services.tryon.engines.local.cutout import Cloth
 from services.tryon.engines.local.legs import LowerBody
-from services.tryon.engines.local.parse import Person
-from services.tryon.engines.local.refuse import unlike_a_garment
-from services.tryon.engines.local.shapes import polygon, run_at, runs
+from services.tryon.engines.local.shapes import run_at
 
 
 @dataclass(frozen=True)
@@ -184,87 +171,6 @@ def landmarks_of(mask: Mask) -> LowerLandmarks:
     halves = legs_of(mask, waist, crotch)
     hems = tuple((hem_corner(half, sign), hem_corner(half, -sign)) for half, sign in zip(halves, (-1, 1), strict=True))
     return LowerLandmarks(waist, crotch, hems, halves)
-
-
-def worn_lower(person: Person, lower: LowerBody, picture: Image, long_side: int) -> LowerGarment:
-    """The trousers or the skirt that somebody wears; what hands hide of them is filled in. Raises InputProblem."""
-    seen = _below_waistband(person, lower)
-    if seen.sum() < 0.25 * lower.skeleton.unit**2:
-        raise unlike_a_garment()
-    rows = np.flatnonzero(seen.any(axis=1))
-    outline = [np.array([lower.side(index, row), row]) for index, row in _both_sides(rows)]
-    hidden = polygon(lower.skeleton.size, outline) & ~seen & dilate(seen, 0.25 * lower.skeleton.unit)
-    hidden &= (person.regions.hands | person.regions.forearms | lower.held) & person.inside
-    mask = soften(seen | hidden, 0.025 * lower.skeleton.unit) > 0.5
-    holes, boxes = components(fill_holes(mask) & ~mask)
-    small = np.flatnonzero(boxes[:, cv2.CC_STAT_AREA] < 0.02 * lower.skeleton.unit**2)
-    mask |= np.isin(holes, small[small > 0])
-    crotch = worn_crotch(mask, person.inside, lower)
-    waist = waist_corners(mask)
-    cloth = _without(cloth_of(picture, erode(mask, 1), long_side, plain=False), ~seen, lower.middle(lower.crotch))
-    cut_off = bool(rows[-1] >= mask.shape[0] - 3)
-    if crotch is None:
-        left, right = (hem_corner(mask, sign) for sign in (-1, 1))
-        return LowerGarment(
-            mask, LowerLandmarks(waist, None, ((left, left), (right, right)), None), cloth, lower, 0.0, cut_off
-        )
-    middle = np.array([lower.middle(row) for row in range(mask.shape[0])])[:, None]
-    columns = np.arange(mask.shape[1])[None]
-    halves = (mask & (columns < middle), mask & (columns >= middle))
-    hems = tuple((hem_corner(half, sign), hem_corner(half, -sign)) for half, sign in zip(halves, (-1, 1), strict=True))
-    return LowerGarment(mask, LowerLandmarks(waist, crotch, hems, halves), cloth, lower, 0.0, cut_off)
-
-
-def _below_waistband(person: Person, lower: LowerBody) -> Mask:
-    """What is worn below the waist; along the waistband all of it, whatever single folds were taken for."""
-    unit, rows = lower.skeleton.unit, np.arange(lower.old.shape[0])[:, None]
-    line = np.array([lower.waist_at(x) for x in range(lower.old.shape[1])])
-    line = line + (0.06 * unit if lower.tucked else 0)
-    seen = largest_component(opened(closed(lower.old & (rows > line - 3), 2), 2))
-    if not lower.tucked or not seen.any():
-        return seen
-    near = seen & (rows < line + 0.3 * unit)
-    columns = np.flatnonzero(near.any(axis=0))
-    first = np.where(near.any(axis=0), near.argmax(axis=0), rows[-1])
-    band = (rows >= line) & (rows <= first) & (first < line + 0.2 * unit) & person.inside
-    band[:, : columns[0]] = band[:, columns[-1] + 1 :] = False
-    worn: Mask = (seen | band) & (rows >= line)
-    return worn
-
-
-def _both_sides(rows: Indices) -> list[tuple[int, float]]:
-    marks = np.linspace(float(rows[0]), float(rows[-1]), 40)
-    return [(0, float(row)) for row in marks] + [(1, float(row)) for row in marks[::-1]]
-
-
-def worn_crotch(mask: Mask, inside: Mask, lower: LowerBody) -> Vector | None:
-    """The body's crotch where the mask and what else is `inside` the person part below it; none of a skirt."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    below = np.arange(int(lower.crotch + 0.1 * (rows[-1] - lower.crotch)), int(rows[-1]) + 1)
-    parted = [
-        _parts_in_the_middle(mask[row] | inside[row], lower.middle(float(row)), lower.skeleton.unit) for row in below
-    ]
-    if len(parted) == 0 or np.mean(parted) < 0.25:
-        return None
-    return np.array([lower.middle(lower.crotch), lower.crotch])
-
-
-def _parts_in_the_middle(row: npt.NDArray[np.bool_], middle: float, unit: float) -> bool:
-    """Whether a row has a leg on either side of a gap near the middle: one further out is beside an arm or a hand."""
-    found = [run for run in runs(row) if run[1] - run[0] > 0.08 * unit]
-    return any(one[1] - 0.2 * unit < middle < other[0] + 0.2 * unit for one, other in pairwise(found))
-
-
-def _without(cloth: Cloth, hidden: Mask, axis: float) -> Cloth:
-    """The cloth with its hidden places filled: with what is seen at the mirrored place, else from around them."""
-    size = size_of(cloth.alpha)
-    known = erode(resize_mask(~hidden, size), 4).astype(np.float32) * (cloth.alpha > 0.95)
-    filled = push_pull(cloth.colours.astype(np.float32), known.astype(np.float32))
-    shift = round(2 * axis * cloth.scale - (size[0] - 1))
-    mirrored, there = (np.roll(plane[:, ::-1], shift, axis=1) for plane in (cloth.colours, known))
-    level = blur(filled, 8.0) - blur(push_pull(mirrored.astype(np.float32), there.astype(np.float32)), 8.0)
-    filled = np.where(there[..., None] > 0, np.clip(mirrored + 0.5 * level, 0, 255), filled)
-    return replace(cloth, colours=np.where(known[..., None] > 0, cloth.colours, filled).astype(np.uint8))
 
 
 def legs_of(mask: Mask, waist: tuple[Vector, Vector], crotch: Vector) -> tuple[Mask, Mask]:

@@ -12,6 +12,7 @@ from services.tryon.engines.local.mesh import Mesh
 _EASE = 1.04  # cloth lies a little outside the body
 _FULL_LENGTH = 0.74  # of the leg below the crotch; what reaches further is meant to end at the ankle
 STEPS = 26  # handles along an outline
+_SHARES = np.linspace(0, 1, STEPS) ** 1.4  # of a leg: more of them near the crotch, where the seams turn
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class LowerHandles:
         """The outline's x in a row of hips: the body's, or a little more when the cut is wider there."""
         lower = self.lower
         centre = lower.middle(row)
-        body = abs(lower.side(index, row) - centre) * _EASE
-        half = float(np.clip(own * self.scale.across, body, 1.12 * body))
+        below = float(np.clip((row - lower.waist) / max(1.0, hip_row(lower) - lower.waist), 0, 1))
+        body = abs(lower.side(index, row) - centre) * (1 + (_EASE - 1) * below)
+        half = float(np.clip(own * self.scale.across, body, (1.02 + 0.1 * below) * body))  # waistbands are fitted
         return centre + (-1 if index == 0 else 1) * half
 
     def tilted(self, point: Vector) -> Vector:
@@ -51,16 +53,17 @@ class LowerHandles:
         return np.array([point[0], point[1] + shift])
 
     def waistband(self, left: Vector, right: Vector) -> None:
-        """Keep the waistband on the line between its corners, with its own curve."""
-        marks = self.marks
+        """Lay the waistband on the body's waist between its corners, however it curves in its own picture."""
+        marks, lower = self.marks, self.lower
+        lift = float(left[1]) - lower.waist_at(float(left[0]))
         for share in np.linspace(0.0, 1.0, 11):
             source = marks.waist[0] + (marks.waist[1] - marks.waist[0]) * share
             column = self.garment.mask[:, int(np.clip(source[0], 0, self.garment.mask.shape[1] - 1))]
             if not column.any():
                 continue
             top = float(column.argmax())
-            sag = float(np.clip((top - source[1]) * self.scale.down, 0, 0.08 * self.lower.skeleton.unit))
-            target = left + (right - left) * share + np.array([0.0, sag])
+            x = float(left[0] + (right[0] - left[0]) * share)
+            target = np.array([x, lower.waist_at(x) + lift])
             for part in range(len(self.mesh.quads)):
                 self.mesh.pull(part, np.array([source[0], top]), target, 1.0)
 
@@ -105,7 +108,7 @@ class TrouserHandles(LowerHandles):
         outer, inner = [], []
         for row in np.linspace(marks.top + 1, float(crotch[1]), 10)[:-1]:
             x = outer_x(half, row, sign)
-            if x is None:
+            if x is None or (x - marks.axis) * sign < 0.25 * marks.waist_width:  # above the lower corner
                 continue
             target_row = lower.waist + (row - marks.top) / (crotch[1] - marks.top) * (lower.crotch - lower.waist)
             axis = marks.axis + (crotch[0] - marks.axis) * (row - marks.top) / (crotch[1] - marks.top)
@@ -119,13 +122,13 @@ class TrouserHandles(LowerHandles):
             self._edge(half, float(crotch[1]), corner, side)
             for corner, side in zip(marks.hems[index], (sign, -sign), strict=True)
         )
-        for share, edge, seam in zip(np.linspace(0, 1, STEPS), edges, seams, strict=True):
+        for share, edge, seam in zip(_SHARES, edges, seams, strict=True):
             at = start + share * (end - start)
             opened = min(1.0, (at - start) / (0.8 * leg.measure))  # the thighs part gradually
             targets = self._leg_edges(index, at, abs(float(edge[0] - seam[0])), opened)
             self.mesh.pull(self.first_part + index, edge, targets[0], 0.6)
             outer.append(targets[0])
-            if share > 0.04:
+            if share > 0:
                 self.mesh.pull(self.first_part + index, seam, targets[1], 0.6)
                 inner.append(targets[1])
         self._hem(index, half, outer[-1], inner[-1])
@@ -134,7 +137,7 @@ class TrouserHandles(LowerHandles):
     def _edge(self, half: Mask, top: float, corner: Vector, sign: int) -> Points:
         """One outline of a leg from the crotch's height to its hem corner."""
         points = []
-        for row in np.linspace(top, float(corner[1]), STEPS):
+        for row in top + _SHARES * (float(corner[1]) - top):
             x = outer_x(half, row, sign)
             points.append(np.array([float(corner[0]) if x is None else x, row]))
         points[-1] = corner
@@ -180,13 +183,14 @@ class TrouserHandles(LowerHandles):
 
 
 def skirt_x(handles: LowerHandles, index: int, row: float, own: float) -> float:
-    """The outline of a skirt: as wide as the hips where it is narrower, flaring as it is cut below them."""
-    lower = handles.lower
-    hips = hip_row(lower)
-    if row <= hips:
-        return handles.hip_x(index, row, own)
+    """The outline of a skirt: as wide as the hips where it is narrower, flaring as it is cut, more the lower it is."""
+    lower, hips = handles.lower, hip_row(handles.lower)
     centre = lower.middle(row)
     body = abs(lower.side(index, row) - centre) * 1.01
     widest = abs(lower.side(index, hips) - lower.middle(hips))
-    half = float(np.clip(own * handles.scale.across, min(body, widest), 2.6 * widest))
+    flare = float(np.clip((row - lower.waist) / max(1.0, hips - lower.waist), 0, None))
+    least = body if row <= hips else min(body, widest)
+    half = float(
+        np.clip(own * handles.scale.across, least, (1.02 + 0.25 * flare) * max(body, widest * min(1.0, flare)))
+    )
     return centre + (-1 if index == 0 else 1) * half

@@ -58,14 +58,18 @@ def shoes_and_held(person: Person, worn: Mask) -> tuple[Mask, Mask]:
     shoe_seen = shoe_core & person.inside & ~person.is_label(Label.SKIN)
     leather = ColourHistogram(bins[shoe_seen])(bins) if shoe_seen.sum() > 40 else np.full_like(cloth, -14)
     below = np.arange(size[1], dtype=np.float32)[:, None] - _ankle_row(skeleton)
-    likely = blur(np.clip(leather, -18, 0) - np.clip(cloth, -18, 0), max(2.0, 0.035 * measure)) + 26 * below / measure
-    shoes = _touching(_below_hems(skeleton, worn, feet, likely), dilate(shoe_core, 3))
+    colour = np.clip(leather, -18, 0) - np.clip(cloth, -18, 0)
+    likely = blur(colour, max(2.0, 0.035 * measure)) + 26 * below / measure
+    shoes = _touching(_below_hems(skeleton, worn, feet, likely, blur(colour, 1.0)), dilate(shoe_core, 3))
     other = blur((np.clip(cloth, -18, 0) < -15.5).astype(np.float32), 2.5) > 0.55
     return shoes, _held(person, worn & hands & ~feet & other)
 
 
-def _below_hems(skeleton: Skeleton, worn: Mask, feet: Mask, likely: Plane) -> Mask:
-    """The part of a mask below the row, leg by leg, that parts it best into trousers above and shoes below."""
+def _below_hems(skeleton: Skeleton, worn: Mask, feet: Mask, likely: Plane, colour: Plane) -> Mask:
+    """The part of a mask below the row, leg by leg, that parts it best into trousers above and shoes below.
+
+    A hem runs aslant: just below the row what has the trousers' `colour` (below 0) is theirs too.
+    """
     unsure, found = worn & feet, np.zeros(worn.shape, np.bool_)
     columns = np.arange(unsure.shape[1])
     ankles = [bones_of(skeleton, index)[0][2] for index in (0, 1)]
@@ -75,6 +79,8 @@ def _below_hems(skeleton: Skeleton, worn: Mask, feet: Mask, likely: Plane) -> Ma
         above = np.concatenate([[0.0], np.cumsum(gains)])
         hem = _narrowing(worn & nearer, skeleton) or int(above.argmin())  # what lies below speaks most for shoes
         found[hem:] |= (unsure & nearer)[hem:]
+        aslant = slice(hem, hem + round(0.14 * skeleton.unit))
+        found[aslant] &= ~nearer | (colour[aslant] > -1)
     return found
 
 

@@ -41,7 +41,17 @@ class LowerRepaired:
 def waist_rows(canvas: Canvas, lower: LowerBody) -> Plane:
     """The waistband's row on the canvas in each of its columns."""
     columns = np.arange(canvas.size[0]) / canvas.scale + float(canvas.origin[0])
-    return floats([[canvas.row(lower.waist_at(x)) for x in columns]])
+    return floats((lower.waist_over(columns) - float(canvas.origin[1])) * canvas.scale)[None]
+
+
+def top_in_front(canvas: Canvas, lower: LowerBody) -> Plane:
+    """The top where it hangs over the waistband; of one that is tucked in only flaps do."""
+    top, measure = canvas.mattes.top, canvas.unit
+    if not lower.tucked:
+        return floats(np.maximum(top, soften(closed(top > 0.4, 0.12 * measure), 1.0)))
+    # The waistband lies over the edge of the top, which is seldom found exactly.
+    below = np.arange(canvas.size[1])[:, None] > waist_rows(canvas, lower) + 0.045 * measure
+    return soften(opened((top > 0.5) & below, 0.05 * measure), 1.0)
 
 
 def arms_in_front(canvas: Canvas) -> Mask:
@@ -61,10 +71,20 @@ def arms_in_front(canvas: Canvas) -> Mask:
         lab = blur(canvas.lab, 0.6 * canvas.scale)
         skin &= within(lab, np.median(lab[sure], axis=0), (80, 13, 17))
     skin = _skin_alone(canvas, dilate(opened(skin, 0.018 * canvas.unit), 1))
-    numbers, boxes = components(skin)
-    touching = np.setdiff1d(numbers[bones], [0])
-    large = [number for number in touching if boxes[number, cv2.CC_STAT_AREA] > 0.012 * canvas.unit**2]
-    return np.isin(numbers, large)
+    for _ in range(2):  # what gets cut off is no arm either
+        numbers, boxes = components(skin)
+        touching = np.setdiff1d(numbers[bones], [0])
+        large = [number for number in touching if boxes[number, cv2.CC_STAT_AREA] > 0.012 * canvas.unit**2]
+        skin = _even(canvas, np.isin(numbers, large))
+    return skin
+
+
+def _even(canvas: Canvas, hands: Mask) -> Mask:
+    """Forearms with smooth sides; hands stay as they are."""
+    smooth = soften(hands, 0.04 * canvas.unit) > 0.5
+    for limb in canvas.body.skeleton.limbs:
+        hands = np.where(canvas.limb(limb.elbow, limb.wrist * 0.9 + limb.elbow * 0.1, 0.3, 0.2), smooth, hands)
+    return hands
 
 
 def _skin_alone(canvas: Canvas, hands: Mask) -> Mask:
@@ -88,15 +108,22 @@ def _fill_background(canvas: Canvas, colours: Colours, zone: Mask, noise: np.ran
 
 
 def _fill_belly(canvas: Canvas, colours: Colours, zone: Mask) -> Colours:
-    """Between the top's hem and a lower waistband: the top runs on, or the belly where skin is to be seen."""
+    """Between the top's hem and a lower waistband: in each column what is above it, the top or the belly, runs on."""
     if not zone.any():
         return colours
     mattes = canvas.mattes
     source = ((mattes.top > 0.9) | (mattes.skin > 0.9)) & (mattes.person > 0.95) & ~dilate(zone, 2)
     if source.sum() < 100:
         return colours
-    filled = filled_in(colours, source)
-    return mix(colours, filled, np.maximum(soften(zone, 0.8 * canvas.scale), zone).astype(np.float32))
+    smooth = filled_in(colours, source)
+    last = np.flatnonzero(zone.any(axis=1))
+    part = slice(max(0, int(last[0] - 0.3 * canvas.unit)), int(last[-1]) + 1)
+    rows = np.arange(part.stop - part.start)[:, None]
+    above = np.maximum.accumulate(np.where(source[part], rows, -1), axis=0)
+    run_on = np.take_along_axis(smooth[part], np.maximum(above, 0)[..., None], axis=0)
+    run_on = np.where(above[..., None] >= 0, run_on, smooth[part])
+    smooth[part] = cv2.GaussianBlur(run_on, (0, 0), 1.5 * canvas.scale)
+    return mix(colours, smooth, np.maximum(soften(zone, 0.8 * canvas.scale), zone).astype(np.float32))
 
 
 def take_off_lower(
@@ -115,14 +142,23 @@ def take_off_lower(
     bares = [bare_leg(canvas, lower, index, cover, ends_on_canvas[index]) for index in (0, 1)]
     covered = np.zeros(mattes.person.shape, np.bool_)  # bare legs that the new garment comes to cover
     for bare, end in zip(bares, ends_on_canvas, strict=True):
-        near_leg = dilate(bare.matte(canvas) > 0.5, 0.15 * unit)
+        near_leg = dilate(bare.matte > 0.5, 0.15 * unit)
         covered |= near_leg & (rows < end - 0.04 * unit) & (mattes.skin > 0.3) & ~hands
     wide = canvas.arm(0, (0.2, 0.18, 0.17), hand=0.5) | canvas.arm(1, (0.2, 0.18, 0.17), hand=0.5)
     specks = wide & ~hands & (canvas.row(lower.waist) < rows) & dilate(mattes.bottom > 0.5, 0.1 * unit)
     things = canvas.enlarged_mask(lower.shoes | lower.held)
-    before = hands | (mattes.top > 0.5) | (mattes.hair > 0.5) | things
-    kept = (((mattes.skin > 0.5) & ~specks) | before) & ~covered
-    old = (dilate(mattes.bottom > 0.2, 2.5 * scale) & ~kept) | covered | (specks & (mattes.skin > 0.3))
+    before = hands | (top_in_front(canvas, lower) > 0.5) | (mattes.hair > 0.5) | things
+    before |= (mattes.top > 0.5) & (rows < waist_rows(canvas, lower))
+    near_legs = np.logical_or.reduce([dilate(bare.matte > 0.5, 0.03 * unit) for bare in bares])
+    shade = (
+        (mattes.skin > 0.5) & (rows > canvas.row(lower.crotch)) & ~near_legs & dilate(mattes.bottom > 0.5, 0.1 * unit)
+    )
+    kept = (((mattes.skin > 0.5) & ~specks & ~shade) | before) & ~covered
+    old = (
+        (dilate(mattes.bottom > 0.2, 2.5 * scale) & ~kept)
+        | covered
+        | ((specks | (shade & ~before)) & (mattes.skin > 0.3))
+    )
     exposed = old & (cover < 0.98)
     waist = waist_rows(canvas, lower)
     belly = exposed & (rows < waist + 3 * scale) & (rows > canvas.row(lower.row(0.4))) & _trunk(canvas, lower)

@@ -78,12 +78,16 @@ def length_by_chest(marks: GarmentLandmarks) -> float:
     return (marks.bottom - marks.top) / max(2.0, armpits)
 
 
-def one_piece_of(garment: Garment, cut: Cut) -> OnePiece:
-    """The waist and, of a jumpsuit, the legs of a garment whose upper landmarks are known."""
+def one_piece_of(garment: Garment, cut: Cut, crotch: Vector | None = None) -> OnePiece:
+    """The waist and, of a jumpsuit, the legs of a garment whose upper landmarks are known.
+
+    `crotch` is where a jumpsuit's is known to be; else its outline tells it.
+    """
     marks, mask = garment.landmarks, garment.mask
     armpit = float(marks.sides[0].armpit[1] + marks.sides[1].armpit[1]) / 2
     chest = float(marks.sides[1].armpit[0] - marks.sides[0].armpit[0])
-    crotch = crotch_of(mask) if cut is Cut.JUMPSUIT else None
+    if cut is Cut.JUMPSUIT and crotch is None:
+        crotch = crotch_of(mask)
     low = min(armpit + 1.25 * chest, float(crotch[1]) - 4 if crotch is not None else marks.bottom - 4)
     rows = range(int(armpit + 0.2 * chest), max(int(armpit + 0.2 * chest) + 1, int(low)))
     widths = [_width_at(mask, row, marks.axis) for row in rows]

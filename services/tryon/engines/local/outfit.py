@@ -4,34 +4,33 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
     Image,
     Mask,
-    dilate,
-    erode,
     fill_holes,
-    lab_of,
-    largest_channel,
     resize_image,
 )
 from services.tryon.engines.local.body import body_of
 from services.tryon.engines.local.cutout import Cutout, cloth_of, cut_out
 from services.tryon.engines.local.fronts import front_neckline, open_front
-from services.tryon.engines.local.garment import Garment, flat_garment, flat_jacket, worn_garment
+from services.tryon.engines.local.garment import Garment, flat_garment, flat_jacket
 from services.tryon.engines.local.kinds import Cut, agreed, agreed_by_chest, contradiction, cut_of
 from services.tryon.engines.local.landmarks import GarmentLandmarks, NotATop, garment_landmarks
-from services.tryon.engines.local.legs import LowerBody, lower_body_of
-from services.tryon.engines.local.lower_garment import LowerGarment, landmarks_of, without_gap, worn_crotch, worn_lower
+from services.tryon.engines.local.legs import LowerBody
+from services.tryon.engines.local.lower_body import lower_body_of
+from services.tryon.engines.local.lower_garment import LowerGarment, landmarks_of, without_gap
+from services.tryon.engines.local.lower_worn import worn_crotch, worn_lower
 from services.tryon.engines.local.models import Models
+from services.tryon.engines.local.one_cloth import TWO_CLOTHS, has_legs, is_jumpsuit, is_one_cloth, unlikeness
 from services.tryon.engines.local.one_piece import OnePiece, length_by_chest, long_landmarks, one_piece_of, upper_part
 from services.tryon.engines.local.parse import WORK_SIDE, Person, understand
 from services.tryon.engines.local.pose import Pose
 from services.tryon.engines.local.refuse import cutout_problems, unlike_a_garment, wearer_problems
 from services.tryon.engines.local.regions import Label
 from services.tryon.engines.local.silhouette import mirror_axis
+from services.tryon.engines.local.worn import worn_garment
 
 Outfit: TypeAlias = Garment | LowerGarment | OnePiece
 
@@ -123,74 +122,20 @@ def _worn(person: Person, picture: Image, asked: str, long_side: int) -> Outfit:
     if asked == "tops":
         return worn_garment(person, picture, long_side)
     lower = lower_body_of(person, body_of(person))
-    one = asked == "bottoms" or _is_one_cloth(person, lower)
-    if asked == "auto" and (not one or _has_legs(person, lower)):
+    one = asked == "bottoms" or is_one_cloth(person, lower)
+    jumpsuit = asked != "bottoms" and is_jumpsuit(person, lower)
+    if asked == "auto" and not jumpsuit and (not one or has_legs(person, lower)):
         return worn_garment(person, picture, long_side)
-    if asked == "onePieces" and not one and _unlikeness(person, lower) > _TWO_CLOTHS:
+    if asked == "onePieces" and not one and not jumpsuit and unlikeness(person, lower) > TWO_CLOTHS:
         raise contradiction(Cut.TOP, asked)
     for problem in wearer_problems(person.pose, picture.shape[0]):
         raise problem
     if asked == "bottoms":
         return worn_lower(person, lower, picture, long_side)
     labels = np.where(lower.old, np.uint8(Label.TOP), person.labels).astype(np.uint8)
-    garment = worn_garment(replace(person, labels=labels), picture, long_side)
-    return one_piece_of(_with_real_hem(garment, lower), Cut.DRESS)
-
-
-_ONE_CLOTH, _TWO_CLOTHS = 0.5, 0.8  # unlikeness
-_NO_SEAM, _SEAM = 1.8, 3.0  # dresses, patterned ones too, were seen to have 0 to 1.2, tops on anything 3.2 and more
-
-
-def _is_one_cloth(person: Person, lower: LowerBody) -> bool:
-    """Whether what is worn goes on below the waist: no seam there, or where none can be looked at, alike colours."""
-    unlike, seam = _unlikeness(person, lower), _seam(person, lower)
-    if unlike == 1.0 or seam < _NO_SEAM:
-        return unlike < 1.0
-    return unlike <= _ONE_CLOTH and (seam < _SEAM or np.isinf(seam))
-
-
-def _unlikeness(person: Person, lower: LowerBody) -> float:
-    """How unlike the cloths above and below the waist are: the distance of their colours' histograms, 0..1.
-
-    1 as well where hardly anything is worn below the crotch.
-    """
-    top, low = person.is_label(Label.TOP), np.arange(person.labels.shape[0])[:, None] > lower.crotch
-    both = top | lower.old
-    if (both & low).sum() < 0.2 * lower.skeleton.unit**2:
-        return 1.0
-    if lower.old.sum() < 0.1 * both.sum():
-        return 0.0  # the parser took all of it for one
-    lab = lab_of(person.image)
-    counts = [
-        cv2.GaussianBlur(
-            np.histogramdd(lab[erode(part, 2)], bins=(8, 16, 16), range=[(0, 256)] * 3)[0].reshape(8, -1), (3, 3), 0.8
-        ).astype(np.float32)
-        for part in (top, lower.old)
-    ]
-    if min(float(count.sum()) for count in counts) == 0:
-        return 1.0
-    return float(cv2.compareHist(counts[0], counts[1], cv2.HISTCMP_BHATTACHARYYA))
-
-
-def _seam(person: Person, lower: LowerBody) -> float:
-    """How much sharper the cloth changes where what was taken for a top meets what was taken for a bottom.
-
-    Lightness and colour a little above and below the border, by what they change elsewhere in both by as far.
-    """
-    lab, top, old = lab_of(person.image), person.is_label(Label.TOP), lower.old
-    step = max(3, round(0.035 * lower.skeleton.unit))
-    both = top | old
-    change = largest_channel(np.abs(np.roll(lab, step, axis=0) - np.roll(lab, -step, axis=0)))
-    inside = erode(both, 2 * step) & ~(person.regions.arms | person.regions.hands)
-    border = inside & np.roll(top, 2, axis=0) & np.roll(old, -2, axis=0)
-    elsewhere = inside & ~dilate(border, 2 * step)
-    if border.sum() < 0.2 * lower.skeleton.unit or not elsewhere.any():
-        return np.inf
-    return float(np.median(change[border]) / (np.percentile(change[elsewhere], 60) + 4))
-
-
-def _has_legs(person: Person, lower: LowerBody) -> bool:
-    return worn_crotch(person.is_label(Label.TOP) | lower.old, person.inside, lower) is not None
+    garment = worn_garment(replace(person, labels=labels), picture, long_side, level=not jumpsuit)
+    crotch = worn_crotch(garment.mask, person.inside, lower) if jumpsuit else None
+    return one_piece_of(_with_real_hem(garment, lower), Cut.JUMPSUIT if jumpsuit else Cut.DRESS, crotch)
 
 
 def _with_real_hem(garment: Garment, lower: LowerBody) -> Garment:

@@ -160,3 +160,12 @@ def garment_cropped() -> InputProblem:
         "The garment is cut off in this picture. Please use one that shows all of it.",
         "garment",
     )
+
+
+def garment_hidden() -> InputProblem:
+    """For a garment of which its wearer's hair or arms hide more than can be completed."""
+    return InputProblem(
+        "GARMENT_HIDDEN",
+        "Hair or an arm hides much of this garment. Please use a picture that shows all of it, worn or laid flat.",
+        "garment",
+    )

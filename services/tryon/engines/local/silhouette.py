@@ -66,7 +66,7 @@ class _Fitter:
         fixed = np.round(corners * (1 << _SUBPIXEL)).astype(np.int32)
         cv2.fillPoly(self._canvas, [fixed], 255, cv2.LINE_8, _SUBPIXEL)
         # What lies outside the picture is not seen by the comparison.
-        outside = sum(max(0.0, x - self._half.shape[1]) for x in corners[:, 0].tolist())
+        outside: float = sum(max(0.0, x - self._half.shape[1]) for x in corners[:, 0].tolist())
         return float(cv2.norm(self._canvas, self._half, cv2.NORM_L1)) / self._area + 0.02 * outside + penalty
 
     def search(

@@ -1,5 +1,7 @@
 """What bare skin looks like where the old garment hid it: its colour, its form, its light."""
 
+from dataclasses import dataclass, replace
+
 import cv2
 import numpy as np
 
@@ -7,7 +9,6 @@ from services.tryon.engines.local.arrays import (
     Colours,
     Mask,
     Plane,
-    Points,
     Vector,
     blur,
     dilate,
@@ -17,10 +18,11 @@ from services.tryon.engines.local.arrays import (
     resize_weighted,
     within,
 )
-from services.tryon.engines.local.bare import Form
+from services.tryon.engines.local.bare import ArmForm, Form
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.filters import push_pull
 from services.tryon.engines.local.light import grain_like, light_on
+from services.tryon.engines.local.modelling import arm_relief, trunk_relief
 from services.tryon.engines.local.shapes import polygon, run_at
 
 
@@ -37,97 +39,97 @@ def skin_shown(canvas: Canvas, old: Mask) -> Mask:
     return seen
 
 
-def skin_field(canvas: Canvas, seen: Mask, zone: Mask) -> Colours:
-    """The skin's colour in Lab everywhere: the skin next to the zone that gets filled, carried on smoothly."""
-    lab = canvas.lab
-    usual = np.median(lab[seen], axis=0) if seen.any() else np.array([170, 140, 145], np.float32)
-    alike = seen & within(lab, usual, (55, 14, 16))
-    near = alike & dilate(zone, 0.16 * canvas.unit)
-    weight = near.astype(np.float32) + 0.02 * alike
-    small = (max(8, canvas.size[0] // 4), max(8, canvas.size[1] // 4))
-    known = resize_plane(weight, small)
-    total = resize_weighted(lab, weight, small)
-    least = np.float32(1e-5)  # the usual colour matters only where no skin is to be seen at all
-    mean = (total + least * usual.astype(np.float32)) / (known + least)[..., None]
-    field = push_pull(mean, np.minimum(known + least, 1))
-    # A neck is in the chin's shade and an arm's edge turned away: what the old garment hid is mostly better lit.
-    lit = max(float(np.percentile(lab[..., 0][seen], 65)) if seen.any() else 0.0, 0.96 * float(canvas.skin.colour[0]))
-    field[..., 0] += 0.5 * np.maximum(lit - field[..., 0], 0)
-    smooth = cv2.GaussianBlur(field, (0, 0), 1.5)
-    return cv2.resize(smooth, canvas.size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+@dataclass(frozen=True)
+class SkinTone:
+    """How somebody's skin looks in a photo: its colour in Lab, and how that changes with light."""
+
+    colour: Vector  # where it is fully lit
+    slopes: Vector  # of a and b, per lightness
+    contrast: float  # 1 in usual light, less where it comes from all sides
+
+    def at(self, lightness: Plane) -> Colours:
+        """The skin where it is so light; in shade it is redder, in light paler."""
+        offset = lightness - np.float32(self.colour[0])
+        hues = (offset * slope + level for slope, level in zip(self.slopes, self.colour[1:], strict=True))
+        return floats(np.dstack([lightness, *hues]))
+
+
+_USUAL_SLOPES = np.array([-0.09, -0.05])
+_USUAL_RANGE = 50.0  # of lightness on skin, from its tenth to its ninetieth percentile
+_LEVELS = 8
+
+
+def skin_tone(canvas: Canvas, seen: Mask) -> SkinTone:
+    """The tone of the skin that is `seen`: one colour for all that is painted, as one person has one skin."""
+    pixels = canvas.lab[seen]
+    if len(pixels) < 50:
+        return SkinTone(canvas.skin.colour.astype(np.float64), _USUAL_SLOPES, 1.0)
+    pixels = pixels[within(pixels[None], np.median(pixels, axis=0), (90, 14, 16))[0]]
+    order = pixels[pixels[:, 0].argsort()]
+    levels = np.stack([np.median(part, axis=0) for part in np.array_split(order, _LEVELS)]).astype(np.float64)
+    spread = levels[:, 0] - levels[:, 0].mean()
+    slopes = (spread @ (levels[:, 1:] - levels[:, 1:].mean(axis=0)) + 400 * _USUAL_SLOPES) / (spread @ spread + 400)
+    slopes = np.clip(slopes, (-0.2, -0.15), (0.02, 0.12))
+    # Necks are in the chin's shade, fingers small: a limb's middle is lit like the lighter part of what is seen.
+    usual = float(np.median(pixels[:, 0]))
+    bright = max(float(np.percentile(pixels[:, 0], 82)), 0.97 * float(canvas.skin.colour[0]))
+    lit = min(bright, usual + 24)
+    hues = np.median(pixels[:, 1:], axis=0) + slopes * (lit - usual)
+    contrast = float(np.clip(np.ptp(np.percentile(pixels[:, 0], (10, 90))) / _USUAL_RANGE, 0.85, 1.1))
+    return SkinTone(np.array([lit, *hues]), slopes, contrast)
 
 
 def painted_skin(
-    canvas: Canvas, seen: Mask, zone: Mask, trunk: Form, arms: tuple[Form, Form], noise: np.random.Generator
+    canvas: Canvas, seen: Mask, zone: Mask, trunk: Form, arms: tuple[ArmForm, ArmForm], noise: np.random.Generator
 ) -> Colours:
     """Skin everywhere: the colour of that which is `seen`, lit as the face is, with the photo's grain."""
-    field = skin_field(canvas, seen, zone)
-    light = light_on(canvas)
-    shade = 0.8 * light.on(trunk) + _anatomy(canvas)  # a trunk is flatter than a cylinder
-    for arm in arms:
-        shade += (light.on(arm) - shade) * arm.cover
-    field = _shaded(field, shade)
-    field += _seam(canvas, field, seen, zone)
+    shade = resize_plane(_shade(canvas, trunk, arms), canvas.size)
+    tone = skin_tone(canvas, seen)
+    lightness = floats(tone.colour[0] + tone.contrast * shade)
+    near, limbs = seen & dilate(zone, 0.1 * canvas.unit), np.maximum(arms[0].cover, arms[1].cover)
+    seam = _seam(canvas, tone, lightness, near, limbs)
+    field = tone.at(lightness + seam[..., 0])
+    field[..., 1:] += seam[..., 1:]
     field += blotches(canvas, noise)
-    return cv2.cvtColor(np.clip(field, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR).astype(np.float32)
+    field *= np.array([100 / 255, 1, 1], np.float32)
+    field -= np.array([0, 128, 128], np.float32)
+    return floats(np.clip(cv2.cvtColor(field, cv2.COLOR_LAB2BGR) * np.float32(255), 0, 255))
 
 
-def _shaded(field: Colours, shade: Plane) -> Colours:
-    """Skin in a light or shade given as lightness: shade on skin is redder and stronger in colour, light paler."""
-    lit = field.copy()
-    lit[..., 0] += shade
-    lit[..., 1] -= 0.09 * shade
-    lit[..., 2] -= 0.05 * shade
-    return lit
+def _shade(canvas: Canvas, trunk: Form, arms: tuple[ArmForm, ArmForm]) -> Plane:
+    """How light falls on the bare body, in lightness, at half the size: it has no finer detail."""
+    light, half = light_on(canvas), (slice(None, None, 2), slice(None, None, 2))
+    small = replace(canvas, image=canvas.image[half], scale=canvas.scale / 2)
+    flat = replace(trunk, cover=trunk.cover[half], across=trunk.across[half])
+    shade = 0.8 * light.on(flat) + trunk_relief(small, flat)  # a trunk is flatter than a cylinder
+    for arm in arms:
+        round_arm = replace(arm, cover=arm.cover[half], across=arm.across[half], along=arm.along[half])
+        shade += (light.on(round_arm) + arm_relief(round_arm) - shade) * round_arm.cover
+    return floats(np.maximum(shade, -22 + 0.35 * (shade + 22)))  # what turns away is lit from all around
 
 
-def _anatomy(canvas: Canvas) -> Plane:
-    """What shows under the skin of a trunk seen from the front: collarbones, the pit between them, the navel."""
-    skeleton, measure = canvas.body.skeleton, canvas.body.skeleton.unit
-    down, width = skeleton.down, skeleton.shoulder_width
-    result = np.zeros((canvas.size[1], canvas.size[0]), np.float32)
-    pit = skeleton.neck + down * 0.03 * measure
-    for index, limb in enumerate(skeleton.limbs):
-        inner = pit + np.array([limb.sign * 0.07 * width, 0.0])
-        outer = canvas.body.shoulders[index].at(0.46 * width) + down * 0.05 * measure
-        middle = inner * 0.5 + outer * 0.5 + down * 0.012 * measure
-        line = np.stack([canvas.place(point) for point in (inner, middle, outer)])
-        result += _ridge(canvas, line, 0.016 * canvas.unit, 7.0)
-    result -= _spot(canvas, pit + down * 0.02 * measure, (0.05, 0.05), 7.0)
-    navel = skeleton.neck + (skeleton.hips - skeleton.neck) * 0.74
-    result -= _spot(canvas, navel, (0.016, 0.028), 22.0)
-    return result
+def _seam(canvas: Canvas, tone: SkinTone, lightness: Plane, near: Mask, limbs: Plane) -> Colours:
+    """What to add so that painted skin meets the skin `near` it without an edge: lightness, and hue at equal lightness.
 
-
-def _ridge(canvas: Canvas, line: Points, wide: float, strength: float) -> Plane:
-    """A bone under the skin: light above it, shade below."""
-    drawn = np.zeros((canvas.size[1], canvas.size[0]), np.uint8)
-    cv2.polylines(drawn, [np.round(line * 16).astype(np.int32)], False, 255, max(1, round(wide)), cv2.LINE_AA, 4)
-    core = blur(floats(drawn / 255), wide)
-    shift = max(1, round(0.7 * wide))
-    return floats(strength * (np.roll(core, -shift, axis=0) - 1.3 * np.roll(core, shift, axis=0)))
-
-
-def _spot(canvas: Canvas, centre: Vector, reach: tuple[float, float], strength: float) -> Plane:
-    x, y = canvas.place(centre)
-    across = (np.arange(canvas.size[0], dtype=np.float32) - x) / (reach[0] * canvas.unit)
-    down = (np.arange(canvas.size[1], dtype=np.float32) - y) / (reach[1] * canvas.unit)
-    result: Plane = strength * np.outer(np.exp(-(down**2)), np.exp(-(across**2))).astype(np.float32)
-    return result
-
-
-def _seam(canvas: Canvas, field: Colours, seen: Mask, zone: Mask) -> Colours:
-    """What to add so that painted skin meets the skin beside it without an edge, fading inwards."""
-    near = (seen & dilate(zone, 0.07 * canvas.unit)).astype(np.float32)
+    It is the difference along the seam, carried inwards smoothly as the membrane of Perez, Gangnet and Blake (Poisson
+    Image Editing, 2003) does, here by push-pull; light stays near the seam, hue goes further.
+    """
     if not near.any():
-        return np.zeros_like(field)
+        return np.zeros_like(canvas.lab)
     small = (max(8, canvas.size[0] // 4), max(8, canvas.size[1] // 4))
-    weight = resize_plane(near, small)
-    missing = resize_weighted(np.clip(canvas.lab - field, -40, 40), near, small)
-    reach = 0.06 * canvas.unit / 4
-    known = blur(weight, reach)
-    added = blur(missing, reach) / (known + 0.04)[..., None]
-    return cv2.resize(added, canvas.size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    reach = canvas.unit * small[0] / canvas.size[0]
+    weight = resize_plane(floats(near), small)
+    real = floats(resize_weighted(canvas.lab, floats(near), small) / np.maximum(weight, 1e-3)[..., None])
+    missing = real - tone.at(np.ascontiguousarray(real[..., 0]))
+    missing[..., 0] = real[..., 0] - resize_plane(lightness, small)
+    apart = floats(np.clip(missing, (-45, -12, -14), (45, 12, 14)) * weight[..., None])
+    known, total = blur(weight, 0.012 * reach), blur(apart, 0.012 * reach)
+    added = push_pull(floats(total / np.maximum(known, 1e-3)[..., None]), np.clip(4 * weight, 0, 1))
+    far = cv2.distanceTransform((weight < 0.25).astype(np.uint8), cv2.DIST_L2, 5) / reach
+    # A chest is not in the shade of the chin as the neck is; an arm is lit like its hand.
+    added[..., 0] *= np.exp(-((far / (0.15 + 0.25 * resize_plane(limbs, small))) ** 2))
+    added[..., 1:] *= np.exp(-((far / 0.6) ** 2))[..., None]
+    return cv2.resize(blur(added, 1.0), canvas.size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
 def blotches(canvas: Canvas, noise: np.random.Generator) -> Colours:

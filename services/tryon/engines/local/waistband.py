@@ -1,5 +1,7 @@
 """The top of trousers or a skirt that the old garment hung over."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -14,7 +16,6 @@ from services.tryon.engines.local.arrays import (
     floats,
     lay_over,
     mix,
-    soften,
 )
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.filters import filled_in
@@ -25,8 +26,16 @@ _BAND = 0.11  # of the body's unit
 _SAG = 0.05  # of the waist's width: its front is nearer to the camera, which looks down on it
 
 
-def waist_of(canvas: Canvas) -> Plane:
-    """The row of the waistband's upper edge on the canvas, for each column, as a picture of one row.
+@dataclass(frozen=True)
+class Waist:
+    """Between which rows of the canvas what is worn below has to be carried on, as pictures of one row."""
+
+    upper: Plane  # the waistband's upper edge
+    lower: Plane
+
+
+def waist_of(canvas: Canvas) -> Waist:
+    """The waistband and what the old garment hid of the rest.
 
     Where it can be seen that is where what is worn below begins; else where waistbands usually are.
     """
@@ -35,11 +44,16 @@ def waist_of(canvas: Canvas) -> Plane:
     share = (start / canvas.scale + canvas.origin[1] - skeleton.neck[1]) / max(1.0, (skeleton.hips - skeleton.neck)[1])
     columns = np.arange(canvas.size[0], dtype=np.float32)[None]
     if 0.5 < share < TUCKED:
-        return floats(np.full_like(columns, start - 0.02 * canvas.unit))
+        level = _seen_waist(canvas, start)
+        seen = np.flatnonzero((canvas.mattes.bottom > 0.5)[_band(canvas, start)].any(axis=0))
+        within = (columns >= seen[0]) & (columns <= seen[-1]) if len(seen) else np.zeros_like(columns, np.bool_)
+        lower = np.where(within, level + 0.05 * canvas.unit, 0)  # beside it is nothing to carry on
+        return Waist(floats(level - 0.02 * canvas.unit), floats(lower))
     row = float(skeleton.neck[1] + _USUAL_WAIST * (skeleton.hips - skeleton.neck)[1])
     left, right = ((canvas.body.side(index, row) - canvas.origin[0]) * canvas.scale for index in (0, 1))
     across = (columns - (left + right) / 2) / max(1.0, (right - left) / 2)
-    return floats(canvas.row(row) + _SAG * (right - left) * (0.5 - np.clip(across, -1, 1) ** 2))
+    upper = floats(canvas.row(row) + _SAG * (right - left) * (0.5 - np.clip(across, -1, 1) ** 2))
+    return Waist(upper, np.full_like(upper, canvas.size[1]))
 
 
 def _first_row(canvas: Canvas) -> float:
@@ -52,8 +66,29 @@ def _first_row(canvas: Canvas) -> float:
     return 2.0 * float(filled.argmax() if filled.any() else len(rows))
 
 
-def continued_upwards(canvas: Canvas, colours: Colours, zone: Mask, old: Mask, waist: Plane) -> Colours:
-    """What is worn below, carried on over the zone as its own mirror image, with a waistband."""
+def _band(canvas: Canvas, start: float) -> slice:
+    return slice(max(0, int(start)), int(start + 0.12 * canvas.unit) + 1)
+
+
+def _seen_waist(canvas: Canvas, start: float) -> Plane:
+    """The upper edge of what is worn below as an even line through where the old garment's hem leaves it off."""
+    columns = np.arange(canvas.size[0], dtype=np.float32)[None]
+    row = start / canvas.scale + float(canvas.origin[1])
+    left, right = ((canvas.body.side(index, row) - canvas.origin[0]) * canvas.scale for index in (0, 1))
+    shown = canvas.mattes.bottom > 0.5
+    first = shown.argmax(axis=0)
+    inside = np.arange(canvas.size[0])
+    known = (inside > left) & (inside < right) & shown.any(axis=0) & (np.abs(first - start) < 0.12 * canvas.unit)
+    level = np.full_like(columns, start)
+    if known.sum() > 0.5 * (right - left):
+        across = (columns - (left + right) / 2) / max(1.0, (right - left) / 2)
+        bend = np.polynomial.Polynomial.fit(across[0, known], first[known], 2, domain=[-1, 1])
+        level = floats(bend(np.clip(across, -1, 1)))
+    return level
+
+
+def continued_upwards(canvas: Canvas, colours: Colours, zone: Plane, old: Mask, waist: Plane) -> Colours:
+    """What is worn below, carried on through a matte as its own mirror image, with a waistband."""
     mattes = canvas.mattes
     sure = erode((mattes.bottom > 0.9) & ~dilate(old, 1) & (mattes.person > 0.95), 1)
     if sure.sum() < 200:
@@ -72,12 +107,16 @@ def continued_upwards(canvas: Canvas, colours: Colours, zone: Mask, old: Mask, w
     filled = floats(mirrored)
     # Its weave is the mirror image's, its light more that of the place.
     filled += 0.3 * (smooth[box] - blur(filled, 0.1 * canvas.unit))
-    below = (rows - waist)[box]
+    filled *= band_light(canvas, (rows - waist)[box])[..., None]
+    alpha = zone * (1 - mattes.hair)
+    lay_over(colours[box], filled, floats(alpha[box]))
+    return colours
+
+
+def band_light(canvas: Canvas, below: Plane) -> Plane:
+    """The light of a waistband by the distance `below` its upper edge: it stands out, with a seam along both edges."""
     band = _BAND * canvas.unit
     seam = np.exp(-(((below - band) / (0.9 * canvas.scale)) ** 2)) + 0.5 * np.exp(
         -(((below - 1.5) / (0.8 * canvas.scale)) ** 2)
     )
-    filled *= floats(1 + 0.05 * (below < band) - 0.3 * seam)[..., None]
-    alpha = np.maximum(soften(zone, 0.8 * canvas.scale), zone) * (1 - mattes.hair)
-    lay_over(colours[box], filled, floats(alpha[box]))
-    return colours
+    return floats(1 + 0.05 * (below < band) - 0.3 * seam)

@@ -8,9 +8,10 @@ import pytest
 from services.tryon.engines.local.arrays import Mask, dilate, erode
 from services.tryon.engines.local.canvas import Canvas, open_canvas
 from services.tryon.engines.local.compose import Composed, compose
-from services.tryon.engines.local.drawing import DrawnGarment, draw_garment
+from services.tryon.engines.local.drawing import draw_garment
 from services.tryon.engines.local.engine import Scene
 from services.tryon.engines.local.garment import Garment
+from services.tryon.engines.local.layers import DrawnGarment
 from services.tryon.engines.local.repair import Repaired, take_off
 from services.tryon.engines.local.shapes import polygon
 from services.tryon.engines.local.warp import Fitting

@@ -15,8 +15,8 @@ from services.tryon.engines.local.arrays import Image, Mask, Plane, dilate, erod
 from services.tryon.engines.local.check import judge
 from services.tryon.engines.local.compose import compose
 from services.tryon.engines.local.cutout import Cloth
-from services.tryon.engines.local.drawing import DrawnGarment, Layer
 from services.tryon.engines.local.engine import LocalEngine
+from services.tryon.engines.local.layers import DrawnGarment, Layer
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.outline_check import ragged, unevenness
 from services.tryon.engines.local.verdict import LEAST_SCORE, UPPER_LIMITS, Verdict

@@ -13,13 +13,15 @@ from services.tryon.engines.local.bare import Form, arm_form
 from services.tryon.engines.local.canvas import Canvas, open_canvas
 from services.tryon.engines.local.compose import Composed, compose
 from services.tryon.engines.local.drape import Finish, drape, finish_of
-from services.tryon.engines.local.drawing import DrawnGarment, Layer, draw_garment, draw_part
+from services.tryon.engines.local.drawing import draw_garment, draw_part
 from services.tryon.engines.local.engine import LocalEngine, Options, Scene
-from services.tryon.engines.local.garment import Garment, worn_garment
+from services.tryon.engines.local.garment import Garment
+from services.tryon.engines.local.layers import DrawnGarment, Layer
 from services.tryon.engines.local.light import Light, edge_width, noise_of
 from services.tryon.engines.local.pictures import read_picture
 from services.tryon.engines.local.repair import Repaired, take_off
 from services.tryon.engines.local.warp import Fitting, fit
+from services.tryon.engines.local.worn import worn_garment
 from services.tryon.tests.engine.conftest import encoded
 
 

@@ -20,7 +20,7 @@ from services.tryon.engines.local.engine import (
 )
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.kinds import Cut, cut_of
-from services.tryon.engines.local.legs import lower_body_of
+from services.tryon.engines.local.lower_body import lower_body_of
 from services.tryon.engines.local.lower_check import LOWER_LIMITS, judge_one_piece
 from services.tryon.engines.local.lower_garment import landmarks_of, without_gap
 from services.tryon.engines.local.mesh import backward_map, build_mesh

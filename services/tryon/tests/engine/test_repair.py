@@ -6,10 +6,11 @@ import pytest
 from sandbox.drawings import vest
 from services.tryon.engines.local.arrays import Colours, blur, lab_of
 from services.tryon.engines.local.canvas import Canvas, open_canvas
-from services.tryon.engines.local.drawing import DrawnGarment, draw_garment
+from services.tryon.engines.local.drawing import draw_garment
 from services.tryon.engines.local.engine import LocalEngine, Options
 from services.tryon.engines.local.filters import filled_in, push_pull
 from services.tryon.engines.local.garment import Garment
+from services.tryon.engines.local.layers import DrawnGarment
 from services.tryon.engines.local.pictures import read_picture
 from services.tryon.engines.local.repair import Repaired, take_off
 from services.tryon.engines.local.warp import Fitting, fit
