@@ -150,6 +150,13 @@ def _fill_openings(colours: Colours, cloth: Colours, openings: tuple[tuple[Mask,
         lay_over(colours[box], cloth[box] * np.float32(shade), floats(alpha[box]))
 
 
+def _shadow(canvas: Canvas, repaired: Repaired, seen: Plane) -> Plane:
+    """The shade that the garment casts on the body around what is seen of it."""
+    body = blur(floats((canvas.mattes.person > 0.5) & ~repaired.background), 1.0)  # no shadow falls far behind it
+    beside = 0.3 * _shadow_beside(seen, 3.2 * canvas.scale, 0) * (1 - seen)
+    return floats(np.maximum(beside, cast_below(seen, canvas)) * body)
+
+
 def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired, seed: int) -> Composed:
     """The finished canvas; folds and grain are the seed's."""
     gap = _armpit_gaps(canvas, fitting, drawn)
@@ -161,11 +168,7 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     arms = _arms(canvas, where, repaired.colours)
     front = arms.alpha * (1 - sleeves)
     before_torso = np.maximum(front, head)
-    seen = cover * (1 - front)
-    body = blur(floats((canvas.mattes.person > 0.5) & ~repaired.background), 1.0)  # no shadow falls far behind it
-    shadow = 0.3 * _shadow_beside(seen, 3.2 * canvas.scale, 0) * (1 - seen)
-    shadow = np.maximum(shadow, cast_below(seen, canvas)) * body * (1 - head)
-    colours = repaired.colours * (1 - shadow)[..., None]
+    colours = repaired.colours * (1 - _shadow(canvas, repaired, cover * (1 - front)) * (1 - head))[..., None]
     _fill_openings(colours, cloth_in_depth(drawn), ((gap, 0.65), (_cracks(canvas, fitting, drawn), 0.92)), head)
 
     light, finish = drape(canvas, fitting, drawn, seed), finish_of(canvas, drawn)

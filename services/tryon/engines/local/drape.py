@@ -11,6 +11,7 @@ from services.tryon.engines.local.arrays import (
     Vector,
     Window,
     blur,
+    box_of,
     dilate,
     distance_inside,
     erode,
@@ -263,8 +264,11 @@ def finish_of(canvas: Canvas, drawn: DrawnGarment) -> Finish:
 def hem_rim(layer: Layer, canvas: Canvas) -> Plane:
     """The lower rim of a piece of cloth, which turns away from the light: cloth has a thickness."""
     thick = max(1, round(0.009 * canvas.unit))
-    below = np.concatenate([layer.whole[thick:], np.repeat(layer.whole[-1:], thick, axis=0)])
-    return blur(floats(layer.whole * (1 - below)), 0.5 * canvas.scale)
+    box, rim = box_of(layer.whole, 3 * canvas.scale), np.zeros_like(layer.whole)
+    whole = layer.whole[box]
+    below = np.concatenate([whole[thick:], np.repeat(whole[-1:], thick, axis=0)])
+    rim[box] = blur(floats(whole * (1 - below)), 0.5 * canvas.scale)
+    return rim
 
 
 def cast_below(seen: Plane, canvas: Canvas) -> Plane:
