@@ -80,18 +80,24 @@ def _in_front(canvas: Canvas, fitting: Fitting, repaired: Repaired) -> Mask:
         arms |= arm
     solid = closed(opened((skin > 0.5) & arms, 0.02 * canvas.unit), 0.03 * canvas.unit)
     solid &= (canvas.mattes.person > 0.5) & arms
-    solid = opened(solid & ~_unlike_within(canvas, solid), 0.02 * canvas.unit)
+    solid = opened(solid & ~unlike_within(canvas, solid, fitting), 0.02 * canvas.unit)
     return fill_holes(solid | repaired.bared)
 
 
-def _unlike_within(canvas: Canvas, arms: Mask) -> Mask:
-    """What at the rim of an arm is much brighter or of another hue than its middle: background seen beside it."""
+def unlike_within(canvas: Canvas, arms: Mask, fitting: Fitting) -> Mask:
+    """What at the rim of an arm is much brighter or of another hue than its middle: background seen beside it.
+
+    Along the armpit also what is much darker, the crease between arm and trunk; lower down that may be a bracelet.
+    """
     core = erode(arms, 0.05 * canvas.unit)
     if not core.any():
         return core
     box, unlike = box_of(arms, 2), np.zeros_like(arms)
     offset = canvas.lab[box] - filled_in(canvas.lab[box], core[box])
     unlike[box] = (offset[..., 0] > 45) | (np.hypot(offset[..., 1], offset[..., 2]) > 20)
+    for limb, plan in zip(canvas.body.skeleton.limbs, fitting.plans, strict=True):
+        if plan.sleeve_share == 0:
+            unlike[box] |= (offset[..., 0] < -45) & canvas.limb(limb.shoulder, limb.elbow, 0.2, 0.16)[box]
     return unlike
 
 
@@ -128,7 +134,7 @@ def _armpit_gaps(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
         index = 0 if sleeve.sign < 0 else 1
         plan = fitting.plans[index]
         gap |= canvas.sleeve(index, plan.shoulder, plan.armpit, min(0.9 * plan.sleeve_share, _NEAR_ARMPIT), 1.05)
-    return gap & (drawn.cover < 0.95) & closed(drawn.cover > 0.5, 0.12 * canvas.unit)
+    return gap & (drawn.cover < 0.95) & _within(drawn.cover > 0.5, 0.12 * canvas.unit)
 
 
 def _cracks(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
@@ -139,13 +145,18 @@ def _cracks(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment) -> Mask:
         beside = dilate(sleeve.alpha > 0.5, 0.03 * canvas.unit)
         near |= beside & ((plan.sleeve_share < 0.62) | (rows < canvas.row(float(plan.armpit[1])) + 0.05 * canvas.unit))
     near &= dilate(drawn.torso.alpha > 0.5, 0.03 * canvas.unit)
-    return closed(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
+    return _within(drawn.cover > 0.6, 0.02 * canvas.unit) & near & (drawn.cover < 0.98)
 
 
-def _fill_openings(colours: Colours, cloth: Colours, openings: tuple[tuple[Mask, float], ...], head: Plane) -> None:
+def _within(cover: Mask, radius: float) -> Mask:
+    """What gaps narrower than the disc belong to; the pixels along the outline, half covered, are no gaps."""
+    return erode(closed(cover, radius), 2)
+
+
+def _fill_openings(colours: Colours, cloth: Colours, openings: tuple[tuple[Plane, float], ...], head: Plane) -> None:
     """Shaded cloth where the garment's parts leave something open between them."""
     for opening, shade in openings:
-        alpha = soften(dilate(opening, 1), 0.7) * (1 - head)
+        alpha = opening * (1 - head)
         box = box_of(alpha)
         lay_over(colours[box], cloth[box] * np.float32(shade), floats(alpha[box]))
 
@@ -169,7 +180,9 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     front = arms.alpha * (1 - sleeves)
     before_torso = np.maximum(front, head)
     colours = repaired.colours * (1 - _shadow(canvas, repaired, cover * (1 - front)) * (1 - head))[..., None]
-    _fill_openings(colours, cloth_in_depth(drawn), ((gap, 0.65), (_cracks(canvas, fitting, drawn), 0.92)), head)
+    even = smoothed(gap | (cover > 0.5), 2 * canvas.scale)  # where an armpit's gap is closed it ends in a line
+    closed_gap, cracks = even * soften(dilate(gap, 3), 1.0), soften(dilate(_cracks(canvas, fitting, drawn), 1), 0.7)
+    _fill_openings(colours, cloth_in_depth(drawn), ((closed_gap, 0.65), (cracks, 0.92)), head)
 
     light, finish = drape(canvas, fitting, drawn, seed), finish_of(canvas, drawn)
     grain = np.zeros_like(cover)

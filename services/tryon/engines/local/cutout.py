@@ -15,7 +15,6 @@ from services.tryon.engines.local.arrays import (
     closed,
     components,
     dilate,
-    dot,
     erode,
     fill_holes,
     floats,
@@ -30,7 +29,8 @@ from services.tryon.engines.local.arrays import (
     size_of,
     soften,
 )
-from services.tryon.engines.local.filters import filled_in, grab_cut, push_pull
+from services.tryon.engines.local.contour import settled_matte
+from services.tryon.engines.local.filters import continued, filled_in, grab_cut
 
 _CHROMA_WEIGHT = np.array([1.0, 1.6, 1.6], np.float32)  # shadows change lightness more than hue
 
@@ -291,27 +291,6 @@ def cut_out(image: Image) -> Cutout:
     return Cutout(mask, symmetry(mask))
 
 
-def _thin_edge(cloth: Image, mask: Mask, alpha: Plane) -> Plane:
-    """Alpha in the rim by the colour line between garment and background: drops shadows and pale fringes.
-
-    The matting equation with foreground and background colours extrapolated from both sides of the rim.
-    """
-    radius = max(3, cloth.shape[1] // 220)
-    inner, outer = erode(mask, radius), ~dilate(mask, radius)
-    half = (cloth.shape[1] // 2, cloth.shape[0] // 2)
-    small = resize_image(cloth, half).astype(np.float32)
-    size = size_of(cloth)
-    front = resize_plane(push_pull(small, resize_mask(inner, half).astype(np.float32)), size)
-    back = resize_plane(push_pull(small, resize_mask(outer, half).astype(np.float32)), size)
-    along = front - back
-    contrast = dot(along, along)
-    share = floats(dot(cloth.astype(np.float32) - back, along) / np.maximum(contrast, 1))
-    share = blur(np.clip(share, 0, 1), 1.2)
-    trust = np.clip((np.sqrt(contrast) - 45) / 40, 0, 1) * ~inner
-    result: Plane = alpha * (1 - trust) + np.minimum(alpha, np.clip((share - 0.35) / 0.4, 0, 1)) * trust
-    return result
-
-
 def cloth_of(picture: Image, mask: Mask, long_side: int, plain: bool = True) -> Cloth:
     """The garment at drawing resolution, its edge softened and its colours bled outwards.
 
@@ -321,11 +300,14 @@ def cloth_of(picture: Image, mask: Mask, long_side: int, plain: bool = True) -> 
     size = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
     image = resize_image(picture, size)
     alpha = resize_plane(mask.astype(np.float32), size)
-    alpha = np.clip((blur(alpha, 0.8 * scale) - 0.5) * 2.2, 0, 1)  # the steep ramp pulls the edge in by a pixel
-    alpha = _thin_edge(image, alpha > 0.5, alpha) if plain else floats(alpha)
+    if plain:
+        alpha = settled_matte(alpha > 0.5, image, scale)
+    else:
+        alpha = floats(np.clip((blur(alpha, 0.8 * scale) - 0.5) * 2.2, 0, 1))  # pulled in by a pixel
     solid = alpha > 0.95
-    bled = np.clip(filled_in(image, solid), 0, 255).astype(np.uint8)
-    colours = np.where(solid[..., None], image, bled)
+    bled = np.clip(filled_in(image, erode(solid, scale)), 0, 255).astype(np.uint8)
+    rim = dilate(solid, 3 * scale)
+    colours = np.where(rim[..., None], continued(image, solid, 0.8 * scale, rim), bled)
     return Cloth(colours, alpha, scale)
 
 

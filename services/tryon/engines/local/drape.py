@@ -264,11 +264,12 @@ def finish_of(canvas: Canvas, drawn: DrawnGarment) -> Finish:
 def hem_rim(layer: Layer, canvas: Canvas) -> Plane:
     """The lower rim of a piece of cloth, which turns away from the light: cloth has a thickness."""
     thick = max(1, round(0.009 * canvas.unit))
-    box, rim = box_of(layer.whole, 3 * canvas.scale), np.zeros_like(layer.whole)
-    whole = layer.whole[box]
+    box, result = box_of(layer.whole, 3 * canvas.scale), np.zeros_like(layer.whole)
+    whole, wide = layer.whole[box], 0.5 * canvas.scale
     below = np.concatenate([whole[thick:], np.repeat(whole[-1:], thick, axis=0)])
-    rim[box] = blur(floats(whole * (1 - below)), 0.5 * canvas.scale)
-    return rim
+    rim = blur(floats(whole * (1 - below)), wide)
+    result[box] = rim / np.maximum(blur(np.ascontiguousarray(whole), wide), 0.2)  # dark to the very edge
+    return result
 
 
 def cast_below(seen: Plane, canvas: Canvas) -> Plane:

@@ -25,8 +25,9 @@ from services.tryon.engines.local.arrays import (
 )
 from services.tryon.engines.local.body import ArmSection
 from services.tryon.engines.local.canvas import Canvas
+from services.tryon.engines.local.contour import even_matte
 from services.tryon.engines.local.cutout import Cloth
-from services.tryon.engines.local.filters import filled_in, push_pull
+from services.tryon.engines.local.filters import continued, filled_in, push_pull
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.layers import DrawnGarment, Layer
 from services.tryon.engines.local.neckline import neck_opening
@@ -37,6 +38,7 @@ from services.tryon.engines.local.warp import Fitting, Part, SidePlan
 _SHORT = 0.62  # of the arm
 _ROOM = 1.3  # of a sleeve, by the arm's thickness
 _UNDER = 0.05
+_EVEN, _NOISE = 0.045, 0.014  # of the body's measure; folds and ruffles are larger
 
 
 def _part_matte(part: Part, garment: Mask, size: tuple[int, int]) -> Plane:
@@ -128,7 +130,7 @@ def _armhole_clip(canvas: Canvas, plan: SidePlan, index: int, torso: Plane) -> P
     top = [plan.shoulder + up + far, plan.shoulder + up, *armhole(plan, _UNDER)]
     if plan.sleeve_share < _SHORT:
         end = arm.section(plan.sleeve_share * arm.reach)
-        cuff = _cuff(end, _ROOM * end.depth, 2.2 * end.radius, 0.025 * measure, 0.15 * measure)
+        cuff = _cuff(end, _ROOM * end.depth, 2.2 * end.radius, 0.06 * measure, 0.05 * measure)
         allowed = polygon(canvas.size, [canvas.place(corner) for corner in (*top, *cuff)])
         # Sewn to the torso softly, but where there is no torso behind it, cloth ends sharply.
         soft, sharp = soften(allowed, 1.0 * canvas.scale), smoothed(allowed, 1.0 * canvas.scale)
@@ -235,11 +237,27 @@ def draw_garment(canvas: Canvas, garment: Garment, fitting: Fitting) -> DrawnGar
     if slivers.any():
         layers[0] = _filled(layers[0], smoothed(slivers, 1.8 * canvas.scale))
     smooth = _without_spikes(canvas, fitting, DrawnGarment(layers[0], tuple(layers[1:]), drawn[0][1]).cover)
-    torso, *sleeves = (replace(layer, alpha=layer.alpha * smooth) for layer in layers)
+    torso, *sleeves = _evened(canvas, [replace(layer, alpha=layer.alpha * smooth) for layer in layers])
     if garment.front is None:
         return DrawnGarment(torso, tuple(sleeves), drawn[0][1])
     front = _draw_front(canvas, garment.cloth, garment.front, fitting.parts[0])
     return DrawnGarment(torso, tuple(sleeves), floats(np.maximum(drawn[0][1], front)), front)
+
+
+def _evened(canvas: Canvas, layers: list[Layer]) -> list[Layer]:
+    """The layers with even outlines, those of each and that of all together, coloured from within."""
+    sigma, noise = _EVEN * canvas.unit, _NOISE * canvas.unit
+    alphas = [even_matte(layer.alpha > 0.5, sigma, noise) for layer in layers]
+    cover = even_matte(np.maximum.reduce(alphas) > 0.5, sigma, noise)
+    notches = np.maximum(cover - np.maximum.reduce(alphas), 0)
+    alphas[0] = np.maximum(alphas[0], notches * dilate(notches > 0.5, 2))
+    even = []
+    for layer, alpha in zip(layers, alphas, strict=True):
+        alpha = np.minimum(alpha, cover)
+        colours = continued(layer.colours, layer.alpha > 0.9, 1, alpha > 0)
+        whole = np.maximum(alpha, even_matte(layer.whole > 0.5, sigma, noise)) if layer.sign else alpha
+        even.append(replace(layer, colours=colours, alpha=alpha, whole=whole))
+    return even
 
 
 def _draw_front(canvas: Canvas, cloth: Cloth, front: Mask, torso: Part) -> Plane:

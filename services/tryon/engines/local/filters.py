@@ -9,7 +9,9 @@ from services.tryon.engines.local.arrays import (
     Image,
     Mask,
     Plane,
+    dilate,
     dot,
+    erode,
     floats,
     resize_plane,
     resize_weighted,
@@ -92,6 +94,26 @@ def filled_in(colours: npt.NDArray[np.float32 | np.uint8], known: npt.NDArray[np
     small = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
     mean = resize_weighted(colours, weight, half) / np.maximum(small, 1e-6)[..., None]
     return resize_plane(push_pull(floats(mean), floats(small)), (width, height))
+
+
+def continued(colours: Image, solid: Mask, depth: float, where: Mask) -> Image:
+    """The colours with those of `where` taken from the nearest pixel that is solid and `depth` pixels inside.
+
+    So bands along an outline stay bands. Straps too thin for it keep their own.
+    """
+    known = erode(solid, depth)
+    known |= solid & ~dilate(known, depth + 1)
+    if not known.any():
+        return colours
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    places = np.zeros(int(nearest.max()) + 1, np.intp)
+    places[nearest[known]] = np.flatnonzero(known)
+    wanted = where & ~known
+    result = colours.copy()
+    result[wanted] = colours.reshape(-1, 3)[places[nearest[wanted]]]
+    return result
 
 
 def push_pull(colours: Colours, known: Plane) -> Colours:

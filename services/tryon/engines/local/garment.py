@@ -43,6 +43,18 @@ class Garment:
     turn: float = 0.0  # how far its front's middle lies beside the axis because its wearer is turned, in pixels
     front: Mask | None = None  # of a jacket that is open, the part of the mask between its fronts
 
+    @property
+    def neck_middle(self) -> float:
+        """x of the neck's middle: on somebody turned it is not that of the trunk."""
+        collars = float(self.landmarks.sides[0].collar[0] + self.landmarks.sides[1].collar[0]) / 2
+        return self.landmarks.axis if self.worn_by is None else collars
+
+    def worn_armhole(self, index: int) -> float:
+        """How far an armpit of a worn garment is below its wearer's shoulder joint, by the length of the torso."""
+        assert self.worn_by is not None  # noqa: S101 - who asks knows that somebody wears it
+        wearer, armpit = self.worn_by.skeleton, self.landmarks.sides[index].armpit
+        return float(armpit[1] - wearer.limbs[index].shoulder[1]) / wearer.torso
+
 
 def wearer_in(models: Models, picture: Image, kind: Literal["auto", "flatLay", "model"]) -> Pose | None:
     """The pose of the person who wears the garment in its picture, if anybody does."""

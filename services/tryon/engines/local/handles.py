@@ -62,7 +62,7 @@ class TorsoHandles:
         if side.sleeve is None:
             own = abs(float(side.shoulder[0]) - self._marks.axis) * scale.across
             tip = float(np.clip(own, 0.25 * width, tip))
-        near = abs(float(side.collar[0]) - self._middle()) * scale.across
+        near = abs(float(side.collar[0]) - self._garment.neck_middle) * scale.across
         near = float(np.clip(near, min(_NECK * width, 0.9 * tip), tip * 0.92))
         shoulder, collar = line.at(tip), line.at(near)
         rise = float(side.shoulder[1] - side.collar[1]) * scale.down - float(shoulder[1] - collar[1])
@@ -86,16 +86,12 @@ class TorsoHandles:
             self._pull(np.array([source[0], float(column.argmax())]), target, 0.8)
         return collar, shoulder
 
-    def _middle(self) -> float:
-        """x of the neck's middle: of a garment worn by somebody turned, it is not that of the trunk."""
-        marks = self._marks
-        collars = float(marks.sides[0].collar[0] + marks.sides[1].collar[0]) / 2
-        return marks.axis if self._garment.worn_by is None else collars
-
     def armpit_row(self, index: int, shoulder: Vector) -> float:
         """The row of the armpit's target: by the armhole's depth, within what a body allows."""
         side, skeleton = self._marks.sides[index], self._body.skeleton
         joint = float(skeleton.limbs[index].shoulder[1])
+        if self._garment.worn_by is not None:
+            return joint + float(np.clip(self._garment.worn_armhole(index), 0.22, 0.30)) * skeleton.torso
         depth = float(side.armpit[1] - side.shoulder[1]) * self._scale.down - (joint - float(shoulder[1]))
         return joint + float(np.clip(depth, 0.22 * skeleton.torso, 0.30 * skeleton.torso))
 
@@ -263,12 +259,17 @@ class SleeveHandles:
         """A short sleeve ends across the arm in the front half of an ellipse, seen from above."""
         section = arm.section(reach)
         ends = section.outward * self._flare(section, 1.6), -section.outward * self._inner_flare(section)
-        along = np.array([section.outward[1], -section.outward[0]]) * self._side.sign
-        drop = 0.09 * float(np.hypot(*(ends[1] - ends[0])))
+        along = np.array([-section.outward[1], section.outward[0]]) * self._side.sign
+        drop = 0.06 * float(np.hypot(*(ends[1] - ends[0])))
         outer, inner = self._sleeve.outer[-1], self._sleeve.inner[-1]
+        up = (self._sleeve.outer[0] + self._sleeve.inner[0]) / 2 - (outer + inner) / 2
+        across = unit(inner - outer)
+        seam = unit(up - across * (up @ across)) * self._mesh.step  # a cuff's band keeps its width
         for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
-            target = section.centre + ends[0] * (1 - share) + ends[1] * share
-            self._pull(outer + (inner - outer) * share, target + along * drop * (1 - (2 * share - 1) ** 2), 1.2)
+            source, target = outer + (inner - outer) * share, section.centre + ends[0] * (1 - share) + ends[1] * share
+            target = target + along * drop * (1 - (2 * share - 1) ** 2)
+            self._pull(source, target, 1.2)
+            self._pull(source + seam, target - along * self._mesh.step * self._scale.down, 1.2)
 
     def _flare(self, section: ArmSection, most: float) -> float:
         """How far outside the bone the cuff is."""

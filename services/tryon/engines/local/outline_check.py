@@ -131,18 +131,22 @@ def _widths(image: Image, solid: Mask, scale: float) -> tuple[Vector, Vector]:
 def unevenness(garment: Garment) -> float:
     """How far the shoulders and the collar of a worn garment, as it was cut out, are from being each other's mirror.
 
-    Where hair or a turned body hides one side of it, what is left of that side is no collar. 0 for a garment that
-    nobody wears: its picture shows all of it, and what is uneven there is its cut.
+    Where hair or a turned body hides one side of it, what is left of that side is no collar. Shoulders that lean are
+    set upright first, where sleeves show how they lean. 0 for a garment that nobody wears: its picture shows all of
+    it, and what is uneven there is its cut.
     """
     if garment.worn_by is None:
         return 0.0
     left, right = garment.landmarks.sides
-    mask = fill_holes(garment.mask)
-    middle, armpits = (
-        round(float(left.collar[0] + right.collar[0]) / 2),
-        round(float(max(left.armpit[1], right.armpit[1]))),
-    )
-    reach = min(round(0.5 * float(right.shoulder[0] - left.shoulder[0])), middle, mask.shape[1] - 1 - middle)
+    collar = (left.collar + right.collar) / 2
+    along = right.shoulder - left.shoulder
+    lean = float(np.degrees(np.arctan2(along[1], along[0]))) if left.sleeve and right.sleeve else 0.0
+    upright = cv2.getRotationMatrix2D((float(collar[0]), float(collar[1])), lean, 1.0)
+    size = (garment.mask.shape[1], garment.mask.shape[0])
+    mask = cv2.warpAffine(fill_holes(garment.mask).astype(np.uint8), upright, size) > 0
+    low = [float(upright[1] @ [*side.armpit, 1.0]) for side in (left, right)]
+    middle, armpits = round(float(collar[0])), round(max(low))
+    reach = min(round(0.5 * float(np.hypot(*along))), middle, mask.shape[1] - 1 - middle)
     if reach < 8 or armpits < 8:
         return 0.0
     upper = mask[:armpits, middle - reach : middle + reach + 1]

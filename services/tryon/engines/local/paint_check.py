@@ -110,7 +110,7 @@ def rests(canvas: Canvas, composed: Composed) -> float:
     same = difference(here.result, here.image) < 6
     left = like & same & here.person & ~here.shown & ~here.bare & dilate(here.shown, 0.3 * here.unit)
     numbers, stats = components(opened(left, 1))
-    gone = like & ~same
+    gone = like & ~same & dilate(here.top > 0.5, 1)
     area = 0
     for number in np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] > 0.0005 * here.unit**2) + 1:
         piece = numbers == number

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from services.tryon.engines.local.arrays import (
@@ -10,8 +11,11 @@ from services.tryon.engines.local.arrays import (
     Plane,
     blur,
     closed,
+    components,
     dilate,
+    erode,
     floats,
+    largest_channel,
     lay_over,
     opened,
     smoothed,
@@ -21,7 +25,7 @@ from services.tryon.engines.local.bare import ArmForm, Form, arm_form, trunk_for
 from services.tryon.engines.local.canvas import Canvas
 from services.tryon.engines.local.filters import filled_in
 from services.tryon.engines.local.skin import neck, painted_skin, skin_shown
-from services.tryon.engines.local.waistband import Waist, continued_upwards, waist_of
+from services.tryon.engines.local.waistband import continued_upwards, waist_of
 from services.tryon.engines.local.warp import Fitting
 
 
@@ -128,7 +132,8 @@ def _zones(
     forms: tuple[ArmForm, ArmForm],
     bared: Mask,
     fitting: Fitting,
-    waist: Waist,
+    waist: Plane,
+    behind: Colours,
 ) -> _Zones:
     arms = [_bare_of(canvas, fitting, index, form) for index, form in enumerate(forms)]
     mattes, scale = canvas.mattes, canvas.scale
@@ -150,13 +155,15 @@ def _zones(
     body = _body(canvas, trunk, arms, high)
     # Slivers of it beside the new garment are background, which lies as close as the old one.
     sliver = exposed & (body > 0.05) & (cover < 0.5)
+    for index, plan in enumerate(fitting.plans):
+        if plan.sleeve_share == 0:  # what shows of a shoulder beside a strap is skin
+            sliver &= ~(high & _half(canvas, index))
     sliver &= ~dilate(opened(sliver | ((mattes.skin > 0.5) & ~old), 0.027 * canvas.unit), 2) & near_outside
     body *= 1 - soften(dilate(sliver, 2), 0.6 * scale)
-    below = np.clip(rows - np.maximum(canvas.row(fitting.hem) - 2, waist.upper) + 0.5, 0, 1)
-    below = trunk.cover * below * (1 - np.maximum(*arms))
-    worn = (rows < waist.lower) | closed(mattes.bottom > 0.5, 0.08 * canvas.unit)
-    body *= 1 - below * ~worn
-    below = below * worn
+    solid = 1 - _air(canvas, behind, trunk, old, ~high)
+    body *= solid
+    below = np.clip(rows - np.maximum(canvas.row(fitting.hem) - 2, waist) + 0.5, 0, 1)
+    below = trunk.cover * solid * below * (1 - np.maximum(*arms))
     lower = exposed & (below > 0.5)
     body *= _free(canvas, old)
     skin = (body > 0.5) & old & ~lower  # beside a bare arm is background
@@ -189,6 +196,21 @@ def _body(canvas: Canvas, trunk: Form, arms: list[Plane], high: Mask) -> Plane:
     return floats(rounded * share + below * (1 - share))
 
 
+def _air(canvas: Canvas, behind: Colours, trunk: Form, old: Mask, low: Mask) -> Plane:
+    """Gaps between trunk and arms that were taken for the old garment, though what is `behind` shows through them."""
+    worn = erode(canvas.mattes.top > 0.9, 3)
+    where = old & low & (np.abs(trunk.across) > 0.8) & (canvas.mattes.skin < 0.3)
+    if not worn.any() or not where.any():
+        return np.zeros(old.shape, np.float32)
+    image = canvas.image.astype(np.float32)
+    cloth = floats(np.median(canvas.image[worn], axis=0))
+    where &= (largest_channel(np.abs(image - behind)) < 10) & (largest_channel(np.abs(image - cloth)) > 16)
+    numbers, stats = components(opened(closed(where, 1.5), 0.012 * canvas.unit))
+    large = stats[:, cv2.CC_STAT_AREA] > 0.004 * canvas.unit**2
+    large[0] = False
+    return smoothed(large[numbers], 0.03 * canvas.unit)  # a side is no ragged line, as cloth on it is
+
+
 def _free(canvas: Canvas, old: Mask) -> Plane:
     """Where skin may be painted: where the old garment is and, fading out, on what its edge shades."""
     mattes = canvas.mattes
@@ -199,14 +221,12 @@ def _free(canvas: Canvas, old: Mask) -> Plane:
     return floats(near * inside * (1 - soften(kept, 0.6 * canvas.scale)))
 
 
-def _fill_background(canvas: Canvas, colours: Colours, zone: Mask, noise: np.random.Generator) -> Colours:
+def _fill_background(colours: Colours, behind: Colours, zone: Mask, noise: np.random.Generator) -> Colours:
     if not zone.any():
         return colours
-    certain = ~dilate(canvas.mattes.person > 0.05, 2)
-    filled = filled_in(colours, certain)
-    grain = noise.standard_normal(filled.shape[:2], np.float32)
-    filled += (grain * np.float32(1.2))[..., None]  # the sensor's grain
-    lay_over(colours, filled, np.maximum(soften(zone, 1.0), zone).astype(np.float32))
+    grain = noise.standard_normal(zone.shape, np.float32)
+    behind += (grain * np.float32(1.2))[..., None]  # the sensor's grain
+    lay_over(colours, behind, np.maximum(soften(zone, 1.0), zone).astype(np.float32))
     return colours
 
 
@@ -238,14 +258,15 @@ def take_off(canvas: Canvas, cover: Plane, fitting: Fitting, seed: int) -> Repai
     trunk = trunk_form(canvas, fitting, neck(canvas))
     waist = waist_of(canvas)
     bared = _bared_arms(canvas, fitting, arms)
-    zones = _zones(canvas, cover, trunk, arms, bared, fitting, waist)
+    behind = filled_in(canvas.image, ~dilate(canvas.mattes.person > 0.05, 2))
+    zones = _zones(canvas, cover, trunk, arms, bared, fitting, waist, behind)
     colours = canvas.image.astype(np.float32)
     if zones.exposed.any():
-        colours = _fill_background(canvas, colours, zones.background, noise)
+        colours = _fill_background(colours, behind, zones.background, noise)
         colours = _fill_skin(canvas, colours, zones, cover, trunk, arms, noise)
         if zones.lower.any():
             reach = soften(dilate(zones.exposed & (zones.trousers > 0.02), 2), 0.8)
-            colours = continued_upwards(canvas, colours, floats(zones.trousers * reach), zones.old, waist.upper)
+            colours = continued_upwards(canvas, colours, floats(zones.trousers * reach), zones.old, waist)
     skin = zones.skin & zones.exposed
     forward = _forward(canvas, fitting, arms)
     return Repaired(colours, zones.exposed, skin, zones.background & ~skin, bared, forward)

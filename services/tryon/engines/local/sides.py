@@ -11,6 +11,7 @@ from services.tryon.engines.local.arrays import (
     Mask,
     Plane,
     Vector,
+    box_of,
     closed,
     components,
     dilate,
@@ -67,24 +68,26 @@ def bare_in_sleeve(canvas: Canvas, index: int, share: float, cover: Mask) -> Mas
     along, place = unit(forearm), canvas.place(cuff)
     rows, columns = np.ogrid[0 : canvas.size[1], 0 : canvas.size[0]]
     near &= (columns - place[0]) * along[0] + (rows - place[1]) * along[1] < 0
-    bare = closed((canvas.mattes.skin > 0.5) & near, 0.14 * canvas.unit) & near & (canvas.mattes.person > 0.5)
-    numbers, _ = components(bare & ~canvas.mattes.face & ~cover)
-    beside = np.unique(numbers[dilate(cover, 2)])
-    found: Mask = np.isin(numbers, beside[beside > 0])
+    found, box = np.zeros_like(near), box_of(near, 2)
+    bare = closed((canvas.mattes.skin[box] > 0.5) & near[box], 0.14 * canvas.unit) & near[box]
+    bare &= (canvas.mattes.person[box] > 0.5) & ~canvas.mattes.face[box] & ~cover[box]
+    numbers, _ = components(bare)
+    beside = np.unique(numbers[dilate(cover[box], 2)])
+    found[box] = np.isin(numbers, beside[beside > 0])
     return found
 
 
 def widened(layer: Layer, beside: Mask, canvas: Canvas) -> Layer:
     """The cloth over what is open beside it, in colours from within: its rim may be stretched and pale."""
-    solid = layer.alpha > 0.5
-    planned = floats(smoothed(beside | solid, 1.5 * canvas.scale) * soften(dilate(beside, 3), 0.8))
-    within = soften(layer.alpha > 0.9, 0.04 * canvas.unit) > 0.75  # mirrored at an even line
-    return replace(
-        layer,
-        colours=mirrored(layer.colours, within, dilate(beside, 0.08 * canvas.unit)),
-        alpha=floats(np.maximum(layer.alpha, planned)),
-        whole=floats(np.maximum(layer.whole, planned)),
-    )
+    box = box_of(beside, 0.2 * canvas.unit)
+    open_there, seen = beside[box], layer.alpha[box]
+    planned = smoothed(open_there | (seen > 0.5), 1.5 * canvas.scale) * soften(dilate(open_there, 3), 0.8)
+    within = soften(seen > 0.9, 0.04 * canvas.unit) > 0.75  # mirrored at an even line
+    colours, alpha, whole = layer.colours.copy(), layer.alpha.copy(), layer.whole.copy()
+    colours[box] = mirrored(colours[box], within, dilate(open_there, 0.08 * canvas.unit))
+    np.maximum(alpha[box], planned, out=alpha[box])
+    np.maximum(whole[box], planned, out=whole[box])
+    return replace(layer, colours=colours, alpha=alpha, whole=whole)
 
 
 def closed_gaps(canvas: Canvas, fitting: Fitting, arms: Mask, painted: Mask, drawn: DrawnGarment) -> Mask:

@@ -1,7 +1,5 @@
 """The top of trousers or a skirt that the old garment hung over."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
@@ -26,16 +24,8 @@ _BAND = 0.11  # of the body's unit
 _SAG = 0.05  # of the waist's width: its front is nearer to the camera, which looks down on it
 
 
-@dataclass(frozen=True)
-class Waist:
-    """Between which rows of the canvas what is worn below has to be carried on, as pictures of one row."""
-
-    upper: Plane  # the waistband's upper edge
-    lower: Plane
-
-
-def waist_of(canvas: Canvas) -> Waist:
-    """The waistband and what the old garment hid of the rest.
+def waist_of(canvas: Canvas) -> Plane:
+    """The row of the waistband's upper edge on the canvas, for each column, as a picture of one row.
 
     Where it can be seen that is where what is worn below begins; else where waistbands usually are.
     """
@@ -44,16 +34,11 @@ def waist_of(canvas: Canvas) -> Waist:
     share = (start / canvas.scale + canvas.origin[1] - skeleton.neck[1]) / max(1.0, (skeleton.hips - skeleton.neck)[1])
     columns = np.arange(canvas.size[0], dtype=np.float32)[None]
     if 0.5 < share < TUCKED:
-        level = _seen_waist(canvas, start)
-        seen = np.flatnonzero((canvas.mattes.bottom > 0.5)[_band(canvas, start)].any(axis=0))
-        within = (columns >= seen[0]) & (columns <= seen[-1]) if len(seen) else np.zeros_like(columns, np.bool_)
-        lower = np.where(within, level + 0.05 * canvas.unit, 0)  # beside it is nothing to carry on
-        return Waist(floats(level - 0.02 * canvas.unit), floats(lower))
+        return floats(_seen_waist(canvas, start) - 0.02 * canvas.unit)
     row = float(skeleton.neck[1] + _USUAL_WAIST * (skeleton.hips - skeleton.neck)[1])
     left, right = ((canvas.body.side(index, row) - canvas.origin[0]) * canvas.scale for index in (0, 1))
     across = (columns - (left + right) / 2) / max(1.0, (right - left) / 2)
-    upper = floats(canvas.row(row) + _SAG * (right - left) * (0.5 - np.clip(across, -1, 1) ** 2))
-    return Waist(upper, np.full_like(upper, canvas.size[1]))
+    return floats(canvas.row(row) + _SAG * (right - left) * (0.5 - np.clip(across, -1, 1) ** 2))
 
 
 def _first_row(canvas: Canvas) -> float:
@@ -64,10 +49,6 @@ def _first_row(canvas: Canvas) -> float:
     middle = np.abs(np.arange(canvas.size[0])[None] - centres[:, None]) < reach
     filled = ((canvas.mattes.bottom[::2] > 0.5) & middle).sum(axis=1) > 0.35 * np.maximum(1, middle.sum(axis=1))
     return 2.0 * float(filled.argmax() if filled.any() else len(rows))
-
-
-def _band(canvas: Canvas, start: float) -> slice:
-    return slice(max(0, int(start)), int(start + 0.12 * canvas.unit) + 1)
 
 
 def _seen_waist(canvas: Canvas, start: float) -> Plane:

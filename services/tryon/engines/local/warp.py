@@ -55,6 +55,9 @@ class Fitting:
         return np.interp(rows, line[:, 1], line[:, 0])
 
 
+_OVERLAP = 0.05  # by the body's unit: as far does the sleeve of a worn garment run on over its trunk
+
+
 def split(garment: Garment) -> list[tuple[int, Mask]]:
     """Torso and sleeves; a sleeve is what lies outside the armhole's line and the torso's side."""
     rows, columns = np.mgrid[0 : garment.mask.shape[0], 0 : garment.mask.shape[1]]
@@ -71,6 +74,8 @@ def split(garment: Garment) -> list[tuple[int, Mask]]:
         # A thin strip along the torso's side, where that bulges, is no part of the sleeve.
         piece &= dilate(largest_component(opened(piece, 5)), 5)
         torso &= ~piece
+        if garment.worn_by is not None:  # turned down its arm it would leave a gap to the trunk
+            piece = garment.mask & dilate(piece, _OVERLAP * garment.worn_by.skeleton.unit)
         sleeves.append((side.sign, piece))
     return [(0, largest_component(torso)), *sleeves]
 

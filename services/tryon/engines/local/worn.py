@@ -12,6 +12,7 @@ from services.tryon.engines.local.arrays import (
     components,
     dilate,
     erode,
+    floats,
     largest_component,
     opened,
     resize_image,
@@ -21,7 +22,8 @@ from services.tryon.engines.local.arrays import (
 )
 from services.tryon.engines.local.body import Body, body_of
 from services.tryon.engines.local.completing import completed
-from services.tryon.engines.local.cutout import cloth_of
+from services.tryon.engines.local.cutout import Cloth, cloth_of
+from services.tryon.engines.local.filters import GuidedFilter
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.hair import hair_in_front
 from services.tryon.engines.local.hidden import arms_in_front, behind_hair, with_shoulders_under
@@ -71,7 +73,8 @@ def worn_garment(person: Person, picture: Image, long_side: int, level: bool = T
     half = (right.armpit[0] - left.armpit[0]) / 2
     picture = _with_hidden_cloth(picture, mask, (hair | arms) & mask, long_side, body)
     image = resize_image(picture, size_of(person.image)) if (hidden | arms).any() else person.image
-    return Garment(image, mask, landmarks, cloth_of(picture, mask, long_side), body, half * _turned(person))
+    cloth = _with_fine_edge(cloth_of(picture, mask, long_side), picture, hair | arms)
+    return Garment(image, mask, landmarks, cloth, body, half * _turned(person))
 
 
 def _skin_of_neck(person: Person) -> Mask:
@@ -79,6 +82,19 @@ def _skin_of_neck(person: Person) -> Mask:
     numbers, _ = components(opened(person.is_label(Label.SKIN) & ~person.regions.arms, 1) | person.regions.face)
     ours = np.unique(numbers[person.regions.face])
     return np.isin(numbers, ours[ours > 0])
+
+
+def _with_fine_edge(cloth: Cloth, picture: Image, completed_near: Mask) -> Cloth:
+    """The cloth with its edge where the picture has it: the mask is coarser than the picture.
+
+    Not where it was completed: there the picture's edges are those of what hid it.
+    """
+    size = size_of(cloth.alpha)
+    image = resize_image(picture, size)
+    fine = GuidedFilter(image, 3 * cloth.scale, 1e-3)(cloth.alpha)
+    fine = floats(np.clip((fine - 0.5) * 2.5 + 0.5, 0, 1))
+    trust = floats(dilate(cloth.alpha > 0.02, 2) & ~resize_mask(dilate(completed_near, 4), size))
+    return replace(cloth, alpha=floats(cloth.alpha * (1 - trust) + fine * trust))
 
 
 def _with_all_hair(person: Person) -> tuple[Person, Mask]:

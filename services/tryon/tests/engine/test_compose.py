@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from services.tryon.engines.local.arrays import Mask, dilate, erode
+from services.tryon.engines.local.arrays import Mask, closed, dilate, erode, soften
 from services.tryon.engines.local.canvas import Canvas, open_canvas
-from services.tryon.engines.local.compose import Composed, compose
+from services.tryon.engines.local.compose import Composed, _cracks, compose
 from services.tryon.engines.local.drawing import draw_garment
 from services.tryon.engines.local.engine import Scene
 from services.tryon.engines.local.garment import Garment
@@ -108,3 +108,17 @@ def test_the_same_seed_composes_the_same(
     canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired, composed: Composed
 ) -> None:
     assert np.array_equal(compose(canvas, fitting, drawn, repaired, 1).image, composed.image)
+
+
+def test_a_crack_along_a_seam_is_closed_and_the_outline_is_none(
+    canvas: Canvas, fitting: Fitting, drawn: DrawnGarment
+) -> None:
+    """The pixels along the outline are half covered too; cloth painted there would nibble at it."""
+    middle, height = canvas.size[0] // 2, canvas.size[1]
+    left, right, seam = (np.zeros((height, canvas.size[0]), np.bool_) for _ in range(3))
+    left[60 : height // 2, 40:middle] = right[60 : height // 2, middle + 1 : -40] = True
+    seam[70 : height // 2 - 10, middle] = True
+    torso, sleeve = (replace(drawn.torso, alpha=soften(mask, 0.6)) for mask in (left, right))
+    found = _cracks(canvas, fitting, replace(drawn, torso=torso, sleeves=(replace(sleeve, sign=1),)))
+    assert found[seam].all()
+    assert not (found & dilate(~closed(left | right, 2), 1)).any()

@@ -19,6 +19,7 @@ from services.tryon.engines.local.engine import LocalEngine
 from services.tryon.engines.local.layers import DrawnGarment, Layer
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.outline_check import ragged, unevenness
+from services.tryon.engines.local.paint_check import rests
 from services.tryon.engines.local.verdict import LEAST_SCORE, UPPER_LIMITS, Verdict
 from services.tryon.tests.engine.conftest import encoded
 from services.tryon.tests.engine.test_light import Try
@@ -168,6 +169,26 @@ def test_a_spoilt_picture_is_refused(model_dir: Path, good: Try, how: str) -> No
     verdict = _judged(model_dir, good, spoil(good))
     assert UPPER_LIMITS[measure][2] in verdict.problems
     assert verdict.score < LEAST_SCORE
+
+
+def test_a_bag_of_the_old_garments_colour_that_the_new_one_half_hides_is_no_rest_of_it(good: Try) -> None:
+    canvas, unit = good.canvas, good.canvas.unit
+    hem, middle = round(canvas.row(good.fitting.hem)), good.at(0, 0)[1]
+    rows, columns = (np.arange(side) for side in canvas.image.shape[:2])
+    bag = (np.abs(rows - hem) < 0.12 * unit)[:, None] & (np.abs(columns - middle) < 0.12 * unit)[None]
+    image = canvas.image.copy()
+    image[bag] = np.median(image[canvas.mattes.top > 0.95], axis=0)
+    shown = bag & (good.composed.shown > 0.05)
+    composed = replace(good.composed, image=np.where(shown[..., None], good.composed.image, image).astype(np.uint8))
+    measured = []
+    for owned in (0, 1):  # whether what the new garment hides of it was the old garment
+        top, bottom = canvas.mattes.top.copy(), canvas.mattes.bottom.copy()
+        top[bag], bottom[bag] = 0, 0
+        top[shown] = owned
+        mattes = replace(canvas.mattes, top=top, bottom=bottom, person=np.maximum(canvas.mattes.person, bag))
+        measured.append(rests(replace(canvas, image=image, mattes=mattes), composed))
+    assert measured[0] == 0
+    assert measured[1] > UPPER_LIMITS["rests"][1]
 
 
 @pytest.mark.parametrize("paint", [_flat_arms, _noisy_flat_arms])

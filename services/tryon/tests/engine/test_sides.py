@@ -9,6 +9,7 @@ from sandbox import mannequin
 from sandbox.drawings import sweater, tshirt, vest
 from services.tryon.engines.local.arrays import Mask, erode, floats
 from services.tryon.engines.local.bare import arm_form
+from services.tryon.engines.local.compose import unlike_within
 from services.tryon.engines.local.engine import LocalEngine
 from services.tryon.engines.local.filters import mirrored
 from services.tryon.engines.local.sides import bare_in_sleeve, closed_gaps, cloth_in_depth, trimmed, widened
@@ -126,8 +127,29 @@ def test_a_long_sleeve_that_is_too_narrow_is_widened_to_cover_its_arm_but_not_th
         assert np.abs(colour - np.median(sleeve.colours[sleeve.alpha > 0.9], axis=0)).max() < 30
 
 
-def test_an_arm_without_a_sleeve_hangs_before_the_side_of_the_garment(engine: LocalEngine) -> None:
-    made = Try(engine, encoded(mannequin.person()), vest())
+@pytest.fixture(scope="module")
+def sleeveless(engine: LocalEngine) -> Try:
+    """A vest on the mannequin, who wore short sleeves."""
+    return Try(engine, encoded(mannequin.person()), vest())
+
+
+def test_the_dark_crease_at_the_armpit_is_no_part_of_the_arm_but_a_bracelet_is(sleeveless: Try) -> None:
+    made = sleeveless
+    arm = arm_form(made.canvas, 1).mask
+    image = np.full_like(made.canvas.image, 200)
+    crease = arm & ~erode(arm, 0.03 * made.canvas.unit)
+    image[crease] = 40
+    unlike = unlike_within(replace(made.canvas, image=image), arm, made.fitting)
+    rows = np.arange(len(arm))[:, None]
+    upper, wrist = (
+        (rows > made.at(0, y)[0]) & (rows < made.at(0, end)[0]) & crease for y, end in ((350, 430), (540, 575))
+    )
+    assert unlike[upper].mean() > 0.95
+    assert not unlike[wrist].any()
+
+
+def test_an_arm_without_a_sleeve_hangs_before_the_side_of_the_garment(sleeveless: Try) -> None:
+    made = sleeveless
     for sign, form in zip((-1, 1), (arm_form(made.canvas, index) for index in (0, 1)), strict=True):
         rows = slice(made.at(0, 370)[0], made.at(0, 430)[0])
         core = erode(form.mask, 3)[rows]

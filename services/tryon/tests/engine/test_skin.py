@@ -1,5 +1,7 @@
 """Skin that the old garment hid: one person's tone, an even outline, no seam to the skin that shows."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from sandbox.drawings import tshirt, vest
 from services.tryon.engines.local.arrays import Colours, Mask, blur, erode, lab_of
 from services.tryon.engines.local.bare import arm_form
 from services.tryon.engines.local.engine import LocalEngine
+from services.tryon.engines.local.repair import take_off
 from services.tryon.engines.local.skin import skin_shown, skin_tone
 from services.tryon.engines.local.waistband import waist_of
 from services.tryon.tests.engine.conftest import encoded
@@ -39,11 +42,16 @@ def test_an_arm_is_of_one_hue_from_shoulder_to_hand(bared: Try) -> None:
         assert np.ptp(hues, axis=0).max() < 5
 
 
-def test_no_step_is_seen_where_painted_skin_meets_the_hand(bared: Try) -> None:
-    lab = blur(_lab(bared), 1.5)
-    for arm in (arm_form(bared.canvas, index) for index in (0, 1)):
+def test_no_step_is_seen_where_painted_skin_meets_a_hand_that_is_more_tanned(engine: LocalEngine) -> None:
+    picture = mannequin.person(top=_SLEEVES, long_sleeves=True)
+    skin = np.abs(picture.astype(np.int16) - (214, 168, 142)).max(axis=2) < 70
+    skin[: mannequin.WRIST[1]] = False
+    tan = np.where(cv2.dilate(skin.astype(np.uint8), np.ones((5, 5)))[..., None] > 0, (0.86, 0.82, 0.76), 1.0)
+    tanned = Try(engine, encoded((picture * tan).astype(np.uint8)), vest())
+    lab = blur(_lab(tanned), 1.5)
+    for arm in (arm_form(tanned.canvas, index) for index in (0, 1)):
         core = erode(arm.mask, 3) & (np.abs(arm.beside) < 0.45)
-        end = float(arm.along[core & bared.repaired.skin].max())
+        end = float(arm.along[core & tanned.repaired.skin].max())
         assert end > 1.8  # down to the cuff
         steps = [
             np.median(lab[core & (arm.along > at) & (arm.along <= at + 0.04)], axis=0)
@@ -91,6 +99,21 @@ def test_the_waist_is_where_the_old_hem_leaves_it_off(engine: LocalEngine) -> No
     dressed = Try(engine, encoded(mannequin.person()), tshirt((30, 60, 120)))
     waist = waist_of(dressed.canvas)
     columns = slice(dressed.at(-50, 0)[1], dressed.at(50, 0)[1])
-    assert np.abs(waist.upper[0, columns] - dressed.at(0, 548)[0]).max() < 10
-    assert (waist.lower[0, columns] > waist.upper[0, columns]).all()
-    assert np.abs(np.diff(waist.upper[0])).max() < 1
+    assert np.abs(waist[0, columns] - dressed.at(0, 548)[0]).max() < 10
+    assert np.abs(np.diff(waist[0])).max() < 1
+
+
+def test_a_gap_beside_the_trunk_that_was_taken_for_cloth_stays_open(engine: LocalEngine) -> None:
+    made = Try(engine, encoded(mannequin.person()), vest())
+    canvas, rows = made.canvas, slice(made.at(0, 455)[0], made.at(0, 530)[0])
+    gap = np.zeros(canvas.mattes.top.shape, np.bool_)
+    gap[rows, made.at(82, 0)[1] : made.at(98, 0)[1]] = True
+    top, person = (np.where(gap, np.float32(1), plane) for plane in (canvas.mattes.top, canvas.mattes.person))
+    left, right = canvas.body.sides
+    wide = replace(canvas.body, sides=(left, right + 20 / canvas.scale))
+    mistaken = replace(canvas, body=wide, mattes=replace(canvas.mattes, top=top, person=person))
+    bare = take_off(mistaken, np.zeros_like(top), made.fitting, seed=0)
+    inside = erode(gap, 3)
+    assert inside.sum() > 300
+    assert np.abs(np.median(bare.colours[inside], axis=0) - _BACKGROUND).max() < 8
+    assert (bare.skin & inside).mean() < 0.1 * inside.mean()

@@ -1,14 +1,16 @@
 """Garments cut from pictures of somebody who wears them."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from sandbox import mannequin
 from sandbox.drawings import Colour
-from services.tryon.engines.local.arrays import Image, Mask, erode, lab_of, resize_mask, size_of, within
+from services.tryon.engines.local.arrays import Image, Mask, blur, erode, lab_of, resize_mask, size_of, within
 from services.tryon.engines.local.completing import completed
-from services.tryon.engines.local.engine import LocalEngine
+from services.tryon.engines.local.engine import LocalEngine, Options
 from services.tryon.engines.local.garment import Garment, wearer_in
 from services.tryon.engines.local.hair import hair_in_front
 from services.tryon.engines.local.models import Models
@@ -16,7 +18,9 @@ from services.tryon.engines.local.one_piece import OnePiece
 from services.tryon.engines.local.outfit import read_outfit
 from services.tryon.engines.local.parse import Person, understand
 from services.tryon.engines.local.problems import InputProblem
+from services.tryon.engines.local.warp import split
 from services.tryon.engines.local.worn import worn_garment
+from services.tryon.tests.engine.conftest import encoded
 
 _HAIR = (74, 48, 30)
 _TOP = (60, 120, 190)
@@ -195,3 +199,31 @@ def test_a_garment_that_hair_hides_is_refused(models: Models) -> None:
     with pytest.raises(InputProblem) as refused:
         read_outfit(models, picture, wearer_in(models, picture, "model"), "tops", 640)
     assert refused.value.reason == "GARMENT_HIDDEN"
+
+
+def test_a_worn_top_lies_straight_on_the_same_body(engine: LocalEngine) -> None:
+    hers = _striped(mannequin.person(top=_TOP))
+    result, _ = engine.attempt(
+        encoded(mannequin.person(top=(150, 60, 60))), encoded(hers), Options("tops", garment_photo_type="model")
+    )
+    lightness = lab_of(result)[320:560, mannequin.WIDTH // 2 - 60 : mannequin.WIDTH // 2 + 60, 2]
+    left, right = (
+        blur(np.ascontiguousarray(lightness[:, part]), 2).mean(axis=1) for part in (slice(30), slice(-30, None))
+    )
+    assert np.corrcoef(left, right)[0, 1] > 0.7  # its stripes are level
+
+
+def test_a_worn_sleeve_runs_on_over_the_trunk(plain: Garment) -> None:
+    (_, trunk), *sleeves = split(plain)
+    assert len(sleeves) == 2
+    for _, sleeve in sleeves:
+        assert (sleeve & trunk).sum() > 60
+    laid = split(replace(plain, worn_by=None))
+    assert not (laid[0][1] & laid[1][1]).any()
+
+
+def test_a_worn_garments_edge_is_as_sharp_as_its_pictures(plain: Garment) -> None:
+    alpha = plain.cloth.alpha
+    solid = alpha > 0.5
+    between, along = ((alpha > 0.1) & (alpha < 0.9)).sum(), (solid & ~erode(solid, 1)).sum()
+    assert between < 1.6 * along
