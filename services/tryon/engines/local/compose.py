@@ -161,6 +161,13 @@ def _fill_openings(colours: Colours, cloth: Colours, openings: tuple[tuple[Plane
         lay_over(colours[box], cloth[box] * np.float32(shade), floats(alpha[box]))
 
 
+def _shadow(canvas: Canvas, repaired: Repaired, seen: Plane) -> Plane:
+    """The shade that the garment casts on the body around what is seen of it."""
+    body = blur(floats((canvas.mattes.person > 0.5) & ~repaired.background), 1.0)  # no shadow falls far behind it
+    beside = 0.3 * _shadow_beside(seen, 3.2 * canvas.scale, 0) * (1 - seen)
+    return floats(np.maximum(beside, cast_below(seen, canvas)) * body)
+
+
 def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Repaired, seed: int) -> Composed:
     """The finished canvas; folds and grain are the seed's."""
     gap = _armpit_gaps(canvas, fitting, drawn)
@@ -172,11 +179,7 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
     arms = _arms(canvas, where, repaired.colours)
     front = arms.alpha * (1 - sleeves)
     before_torso = np.maximum(front, head)
-    seen = cover * (1 - front)
-    body = blur(floats((canvas.mattes.person > 0.5) & ~repaired.background), 1.0)  # no shadow falls far behind it
-    shadow = 0.3 * _shadow_beside(seen, 3.2 * canvas.scale, 0) * (1 - seen)
-    shadow = np.maximum(shadow, cast_below(seen, canvas)) * body * (1 - head)
-    colours = repaired.colours * (1 - shadow)[..., None]
+    colours = repaired.colours * (1 - _shadow(canvas, repaired, cover * (1 - front)) * (1 - head))[..., None]
     even = smoothed(gap | (cover > 0.5), 2 * canvas.scale)  # where an armpit's gap is closed it ends in a line
     closed_gap, cracks = even * soften(dilate(gap, 3), 1.0), soften(dilate(_cracks(canvas, fitting, drawn), 1), 0.7)
     _fill_openings(colours, cloth_in_depth(drawn), ((closed_gap, 0.65), (cracks, 0.92)), head)
@@ -199,4 +202,4 @@ def compose(canvas: Canvas, fitting: Fitting, drawn: DrawnGarment, repaired: Rep
         box = box_of(sleeve.alpha)
         lay_over(colours[box], finish(sleeve, box, lit, grain), floats(sleeve.alpha * (1 - head))[box])
     shown = np.maximum(drawn.torso.alpha * (1 - before_torso), sleeves * (1 - head))
-    return Composed(np.clip(colours, 0, 255).astype(np.uint8), shown.astype(np.float32))
+    return Composed(np.clip(colours, 0, 255, out=colours).astype(np.uint8), shown.astype(np.float32))

@@ -11,6 +11,7 @@ from services.tryon.engines.local.arrays import (
     Vector,
     Window,
     blur,
+    box_of,
     dilate,
     distance_inside,
     erode,
@@ -263,9 +264,12 @@ def finish_of(canvas: Canvas, drawn: DrawnGarment) -> Finish:
 def hem_rim(layer: Layer, canvas: Canvas) -> Plane:
     """The lower rim of a piece of cloth, which turns away from the light: cloth has a thickness."""
     thick = max(1, round(0.009 * canvas.unit))
-    below = np.concatenate([layer.whole[thick:], np.repeat(layer.whole[-1:], thick, axis=0)])
-    rim, wide = floats(layer.whole * (1 - below)), 0.5 * canvas.scale
-    return floats(blur(rim, wide) / np.maximum(blur(layer.whole, wide), 0.2))  # dark to the very edge
+    box, result = box_of(layer.whole, 3 * canvas.scale), np.zeros_like(layer.whole)
+    whole, wide = layer.whole[box], 0.5 * canvas.scale
+    below = np.concatenate([whole[thick:], np.repeat(whole[-1:], thick, axis=0)])
+    rim = blur(floats(whole * (1 - below)), wide)
+    result[box] = rim / np.maximum(blur(np.ascontiguousarray(whole), wide), 0.2)  # dark to the very edge
+    return result
 
 
 def cast_below(seen: Plane, canvas: Canvas) -> Plane:

@@ -115,7 +115,7 @@ def rests(canvas: Canvas, composed: Composed) -> float:
     for number in np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] > 0.0005 * here.unit**2) + 1:
         piece = numbers == number
         ring = dilate(piece, 2) & ~piece
-        if (ring & gone).sum() > 0.15 * ring.sum():
+        if (ring & gone).sum() > 0.3 * ring.sum():
             area += int(piece.sum())
     return area / here.unit**2
 

@@ -17,6 +17,7 @@ from services.tryon.engines.local.arrays import (
     dilate,
     floats,
     mix,
+    resize_weighted,
     size_of,
     smoothed,
     soften,
@@ -148,6 +149,6 @@ def cloth_in_depth(drawn: DrawnGarment) -> Colours:
     width, height = size_of(weight)
     small = (max(1, width // _COARSE), max(1, height // _COARSE))
     share: Plane = floats(cv2.resize(known, small, interpolation=cv2.INTER_AREA))
-    total = floats(cv2.resize(floats(cloth * known[..., None]), small, interpolation=cv2.INTER_AREA))
+    total = resize_weighted(cloth, known, small)
     broad = push_pull(floats(total / np.maximum(share, 1e-6)[..., None]), share)
     return floats(cv2.resize(broad, (width, height), interpolation=cv2.INTER_LINEAR))

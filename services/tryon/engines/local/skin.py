@@ -49,9 +49,13 @@ class SkinTone:
 
     def at(self, lightness: Plane) -> Colours:
         """The skin where it is so light; in shade it is redder, in light paler."""
+        result = np.empty((*lightness.shape, 3), np.float32)
+        result[..., 0] = lightness
         offset = lightness - np.float32(self.colour[0])
-        hues = (offset * slope + level for slope, level in zip(self.slopes, self.colour[1:], strict=True))
-        return floats(np.dstack([lightness, *hues]))
+        for channel, (slope, level) in enumerate(zip(self.slopes, self.colour[1:], strict=True), 1):
+            np.multiply(offset, np.float32(slope), out=result[..., channel])
+            result[..., channel] += np.float32(level)
+        return result
 
 
 _USUAL_SLOPES = np.array([-0.09, -0.05])
@@ -85,15 +89,18 @@ def painted_skin(
     """Skin everywhere: the colour of that which is `seen`, lit as the face is, with the photo's grain."""
     shade = resize_plane(_shade(canvas, trunk, arms), canvas.size)
     tone = skin_tone(canvas, seen)
-    lightness = floats(tone.colour[0] + tone.contrast * shade)
+    lightness = np.float32(tone.contrast) * shade + np.float32(tone.colour[0])
     near, limbs = seen & dilate(zone, 0.1 * canvas.unit), np.maximum(arms[0].cover, arms[1].cover)
     seam = _seam(canvas, tone, lightness, near, limbs)
     field = tone.at(lightness + seam[..., 0])
     field[..., 1:] += seam[..., 1:]
+    del seam, lightness, shade
     field += blotches(canvas, noise)
     field *= np.array([100 / 255, 1, 1], np.float32)
     field -= np.array([0, 128, 128], np.float32)
-    return floats(np.clip(cv2.cvtColor(field, cv2.COLOR_LAB2BGR) * np.float32(255), 0, 255))
+    painted = floats(cv2.cvtColor(field, cv2.COLOR_LAB2BGR))
+    painted *= 255
+    return np.clip(painted, 0, 255, out=painted)
 
 
 def _shade(canvas: Canvas, trunk: Form, arms: tuple[ArmForm, ArmForm]) -> Plane:
@@ -134,13 +141,13 @@ def _seam(canvas: Canvas, tone: SkinTone, lightness: Plane, near: Mask, limbs: P
 
 def blotches(canvas: Canvas, noise: np.random.Generator) -> Colours:
     """Skin is not of one colour: faint wide variations in Lab, and the photo's own grain."""
-    planes = []
-    for strength, reach in ((1.3, 0.03), (0.7, 0.045), (0.6, 0.045)):
+    result = np.empty((canvas.size[1], canvas.size[0], 3), np.float32)
+    for channel, (strength, reach) in enumerate(((1.3, 0.03), (0.7, 0.045), (0.6, 0.045))):
         small = (canvas.size[1] // 4 + 1, canvas.size[0] // 4 + 1)
         wide = blur(noise.standard_normal(small, np.float32), max(0.8, reach * canvas.unit / 4))
-        planes.append(resize_plane(wide * np.float32(strength / max(1e-3, float(wide.std()))), canvas.size))
-    planes[0] = planes[0] + grain_like(canvas, noise)
-    return np.dstack(planes)
+        result[..., channel] = resize_plane(wide * np.float32(strength / max(1e-3, float(wide.std()))), canvas.size)
+    result[..., 0] += grain_like(canvas, noise)
+    return result
 
 
 def _where_skin_shows(canvas: Canvas) -> Mask:

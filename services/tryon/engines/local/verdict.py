@@ -32,7 +32,7 @@ Limits = dict[str, tuple[float, float, str]]
 OUTLINE_LIMITS: Limits = {
     "ragged": (0.06, 0.11, "the garment's outline is ragged"),
     "nibbled": (0.3, 0.44, "the garment's outline is torn in one place"),
-    "soft": (2.3, 3.2, "the garment's outline is blurred"),
+    "soft": (2.9, 3.6, "the garment's outline is blurred"),
 }
 
 UPPER_LIMITS: Limits = {
@@ -56,7 +56,7 @@ UPPER_LIMITS: Limits = {
     "rests": (0.001, 0.006, "a rest of the old garment shows beside the new one"),
     "bitten": (0.005, 0.014, "hair or neck was painted over"),
     "flat": (0.88, 0.96, "painted skin is flat"),
-    "uneven": (0.18, 0.28, "the garment's collar is torn"),
+    "uneven": (0.24, 0.34, "the garment's collar is torn"),
 } | OUTLINE_LIMITS
 
 
