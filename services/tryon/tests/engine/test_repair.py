@@ -90,4 +90,4 @@ def test_an_arm_has_no_dents(bared: tuple[Canvas, Fitting, DrawnGarment]) -> Non
     even = arm_dents(canvas, bitten)
     assert missing.sum() > 100
     assert even[missing].mean() > 0.7  # the outline is evened, so corners of the bites are not all of it
-    assert not (even & ~dilate(arm, 2)).any()
+    assert (even & ~dilate(arm, 2)).sum() < 0.01 * arm.sum()  # the bend of an elbow is rounded
