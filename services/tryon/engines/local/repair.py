@@ -174,15 +174,20 @@ def _zones(
     limbs = canvas.arm(0, (0.17, 0.14, 0.12)) | canvas.arm(1, (0.17, 0.14, 0.12))
     lit = limbs & canvas.skin_coloured & (mattes.top < 0.25) & dilate(mattes.skin > 0.6, 3 * scale)
     background &= ~lit  # the lit edge of an arm, missed as such
-    dents = arm_dents(canvas, skin | ((mattes.skin > 0.5) & ~old)) & old & ~lower & (cover < 0.5)
+    dents = np.zeros_like(old)
+    for index, plan in enumerate(fitting.plans):  # where the forearm shows and still does, so that an arm is half seen
+        if plan.sleeve_share < 0.8 and not _in_long_sleeve(canvas, index):
+            dents |= (
+                arm_without_dents(canvas, skin | ((mattes.skin > 0.5) & ~old), index) & old & ~lower & (cover < 0.5)
+            )
     body, skin, background = np.maximum(body, soften(dents, 0.6 * scale)), skin | dents, background & ~dents
     return _Zones(old, exposed, skin, background, lower, floats(body), floats(below))
 
 
-def arm_dents(canvas: Canvas, skin: Mask) -> Mask:
-    """What an arm's outline lacks where its skin was half seen and half painted: an arm has no dents."""
-    arm = canvas.arm(0, (0.2, 0.17, 0.14)) | canvas.arm(1, (0.2, 0.17, 0.14))
-    return smoothed(closed(skin & arm, 0.045 * canvas.unit), 0.02 * canvas.unit) > 0.5
+def arm_without_dents(canvas: Canvas, skin: Mask, index: int) -> Mask:
+    """The skin of an arm without the dents that its outline has where it was half seen and half painted."""
+    shown = skin & canvas.arm(index, (0.2, 0.17, 0.14))
+    return smoothed(closed(shown, 0.045 * canvas.unit), 0.02 * canvas.unit) > 0.5
 
 
 def _body(canvas: Canvas, trunk: Form, arms: list[Plane], high: Mask) -> Plane:
