@@ -1,6 +1,7 @@
 """The pictures that people upload in the tests."""
 
 import io
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,19 +11,22 @@ from PIL import Image
 from skimage import data as samples
 
 from sandbox.drawings import tshirt
+from sandbox.people import PEOPLE
+from sandbox.people import person as draw_person
 
-PERSON_SIZE = (440, 512)
+PERSON_SIZE = (480, 640)
 # Left, top, right, bottom of the chest in the picture of the person.
-TORSO = (130, 240, 270, 440)
+TORSO = (185, 260, 300, 440)
 # Likewise of what is behind the person and must stay as it is.
-SKY = (310, 20, 430, 120)
+SKY = (400, 20, 470, 120)
 
 
 @cache
 def person() -> bytes:
-    """A photo of a person, a JPEG of PERSON_SIZE."""
-    width, height = PERSON_SIZE
-    return _encoded(Image.fromarray(samples.astronaut()[:height, :width]), "JPEG")
+    """A photo of a person, a JPEG of PERSON_SIZE: drawn, with hands to be seen, so that a try-on of it is good."""
+    look = replace(PEOPLE["Tom"], top=(160, 60, 70))
+    drawn = Image.open(io.BytesIO(draw_person(look))).convert("RGB")
+    return _encoded(drawn.resize(PERSON_SIZE, Image.Resampling.LANCZOS), "JPEG")
 
 
 @cache

@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 from PIL import Image
-from skimage import data
 
 from sandbox.drawings import tshirt
+from sandbox.people import PEOPLE
+from sandbox.people import person as draw_person
 from services.kit.tests.waiting import eventually
 from services.tryon.engines.base import EngineFailed, InputProblem, Options, Result, Task
 from services.tryon.engines.processes import LocalProcesses
@@ -27,7 +28,7 @@ NO_HURRY = float("inf")
 @pytest.fixture(scope="session")
 def person() -> bytes:
     """A photo of a person."""
-    return encoded(Image.fromarray(data.astronaut()[:512, :440]))
+    return draw_person(PEOPLE["Tom"])
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +73,7 @@ async def test_a_picture_is_made_and_its_progress_told(
         told.append((stage, done))
 
     result = await processes.generate(Task(person, garment, Options(output_format="png"), tell), NO_HURRY)
-    assert Image.open(io.BytesIO(result.data)).size == (440, 512)
+    assert Image.open(io.BytesIO(result.data)).size == (768, 1024)
     assert (result.content_type, result.score is not None) == ("image/png", True)
 
     # What comes after the picture itself is told to nobody.

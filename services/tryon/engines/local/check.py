@@ -28,7 +28,7 @@ from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.layers import DrawnGarment
 from services.tryon.engines.local.models import Models
 from services.tryon.engines.local.outline_check import outline_measures, unevenness
-from services.tryon.engines.local.paint_check import bitten, flatness, rests
+from services.tryon.engines.local.paint_check import bitten, flatness, handless, rests
 from services.tryon.engines.local.parse import labels_again
 from services.tryon.engines.local.pose import LEFT_EYE, RIGHT_EYE, Pose, pose_again
 from services.tryon.engines.local.regions import Label
@@ -275,6 +275,7 @@ def judge(
         "rests": rests(canvas, composed),
         "bitten": bitten(canvas, repaired, composed),
         "flat": flatness(canvas, repaired, composed),
+        "handless": handless(canvas, repaired, composed),
         "uneven": unevenness(garment),
     }
     return verdict_of(

@@ -224,7 +224,7 @@ _ONE_PIECE = (
     "cut",
     "reparse",
 )
-_AS_UPPER = ("rests", "bitten", "flat", "uneven", *OUTLINE_LIMITS)
+_AS_UPPER = ("rests", "bitten", "handless", "flat", "uneven", *OUTLINE_LIMITS)
 
 
 def judge_one_piece(common: dict[str, float], own: dict[str, float]) -> Verdict:

@@ -56,6 +56,24 @@ def _detail(image: Image, where: Mask, scale: float) -> list[float]:
     return [float(np.median(np.abs(blur(lightness, fine) - blur(lightness, wide))[where[box]])) for fine, wide in bands]
 
 
+def handless(canvas: Canvas, repaired: Repaired, composed: Composed) -> float:
+    """How much of a forearm was painted bare, 0..1, though no hand is to be seen where the pose has it.
+
+    The forearms of a portrait are often guessed: then the painted one ends in a stump.
+    """
+    skin, worst = (canvas.mattes.skin > 0.5) & canvas.skin_coloured, 0.0
+    for limb in canvas.body.skeleton.limbs:
+        x, y = canvas.place(limb.fingertip)
+        if not (0 <= x < canvas.size[0] and 0 <= y < canvas.size[1]):
+            continue  # beyond what was worked on, perhaps outside the picture
+        hand = canvas.limb(limb.wrist, limb.fingertip, 0.15, 0.15)
+        forearm = canvas.limb(limb.elbow, limb.wrist, 0.05, 0.05)
+        if (hand & skin).sum() < 0.1 * hand.sum():
+            painted = forearm & repaired.skin & (composed.shown < 0.05)
+            worst = max(worst, float(painted.sum()) / max(1, int(forearm.sum())))
+    return worst
+
+
 @dataclass(frozen=True)
 class _Coarse:
     """Every so many pixels of the canvas."""
@@ -114,8 +132,8 @@ def rests(canvas: Canvas, composed: Composed) -> float:
     area = 0
     for number in np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] > 0.0005 * here.unit**2) + 1:
         piece = numbers == number
-        ring = dilate(piece, 2) & ~piece
-        if (ring & gone).sum() > 0.3 * ring.sum():
+        ring = dilate(piece, 6) & ~piece
+        if (ring & gone).sum() > 0.03 * ring.sum():
             area += int(piece.sum())
     return area / here.unit**2
 

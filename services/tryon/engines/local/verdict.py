@@ -55,6 +55,7 @@ UPPER_LIMITS: Limits = {
     "cut": (0.08, 0.3, "the garment's cut was not understood"),
     "rests": (0.001, 0.006, "a rest of the old garment shows beside the new one"),
     "bitten": (0.005, 0.014, "hair or neck was painted over"),
+    "handless": (0.25, 0.6, "an arm ends without its hand"),
     "flat": (0.88, 0.96, "painted skin is flat"),
     "uneven": (0.24, 0.34, "the garment's collar is torn"),
 } | OUTLINE_LIMITS

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as Pillow
 from skimage import data
 
-from sandbox.drawings import tshirt
+from sandbox.drawings import sweater
 from services.tryon.engines.local.engine import LocalEngine, Options, Picture, Scene
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.pictures import read_picture
@@ -82,24 +82,24 @@ class Dressed:
 
 @pytest.fixture(scope="session")
 def dressed(engine: LocalEngine, astronaut: Image, person: bytes) -> Dressed:
-    """The astronaut in a green T-shirt."""
+    """The astronaut, whose hands are not to be seen, in a green sweater."""
     steps: list[tuple[str, float]] = []
     picture = engine.generate(
-        person, tshirt(SHIRT_COLOUR), Options(output_format="png"), lambda step, share: steps.append((step, share))
+        person, sweater(SHIRT_COLOUR), Options(output_format="png"), lambda step, share: steps.append((step, share))
     )
     return Dressed(astronaut, decoded(picture.data), picture, steps)
 
 
 @pytest.fixture(scope="session")
 def scene(engine: LocalEngine, person: bytes) -> Scene:
-    """The astronaut and a striped T-shirt, understood."""
-    garment = read_picture(tshirt((180, 60, 40), "stripes"), "garment")
+    """The astronaut and a striped sweater, understood."""
+    garment = read_picture(sweater((180, 60, 40), "stripes"), "garment")
     return engine.understand(read_picture(person, "person"), garment, Options())
 
 
 @pytest.fixture(scope="session")
 def garment(scene: Scene) -> Garment:
-    """The T-shirt."""
+    """The sweater."""
     assert isinstance(scene.worn, Garment)
     return scene.worn
 
