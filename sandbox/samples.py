@@ -1,9 +1,8 @@
-"""Pictures to try the system with: drawn people and outfits, and an astronaut's portrait."""
+"""Pictures to try the system with: people and outfits, all drawn."""
 
 import io
 from pathlib import Path
 
-import skimage.data
 from PIL import Image
 
 from sandbox.drawings import OUTFITS, dress, sweater, trousers
@@ -22,10 +21,8 @@ def write(folder: Path) -> tuple[Path, Path]:
 
 
 def people() -> list[bytes]:
-    """Photos of people: drawn ones, and NASA's of Eileen Collins, in the public domain, as scikit-image ships it."""
-    portrait = io.BytesIO()
-    Image.fromarray(skimage.data.astronaut()).save(portrait, "JPEG", quality=95)
-    return [*(person(look) for look in PEOPLE.values()), portrait.getvalue()]
+    """Photos of people, all drawn."""
+    return [person(look) for look in PEOPLE.values()]
 
 
 def outfits() -> list[bytes]:
