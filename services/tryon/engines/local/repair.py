@@ -177,9 +177,10 @@ def _zones(
     dents = np.zeros_like(old)
     for index, plan in enumerate(fitting.plans):  # where the forearm shows and still does, so that an arm is half seen
         if plan.sleeve_share < 0.8 and not _in_long_sleeve(canvas, index):
-            dents |= (
-                arm_without_dents(canvas, skin | ((mattes.skin > 0.5) & ~old), index) & old & ~lower & (cover < 0.5)
-            )
+            even = arm_without_dents(canvas, skin | ((mattes.skin > 0.5) & ~old), index)
+            even &= old & ~lower & (cover < 0.5)
+            deep = erode(even & background & ~skin, 0.015 * canvas.unit)  # specks beside a seen arm are no dents
+            dents |= even & dilate(deep, 0.06 * canvas.unit)
     body, skin, background = np.maximum(body, soften(dents, 0.6 * scale)), skin | dents, background & ~dents
     return _Zones(old, exposed, skin, background, lower, floats(body), floats(below))
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as Pillow
 from skimage import data
 
-from sandbox.drawings import sweater
+from sandbox.drawings import sweater, tshirt
 from services.tryon.engines.local.engine import LocalEngine, Options, Picture, Scene
 from services.tryon.engines.local.garment import Garment
 from services.tryon.engines.local.pictures import read_picture
@@ -92,14 +92,14 @@ def dressed(engine: LocalEngine, astronaut: Image, person: bytes) -> Dressed:
 
 @pytest.fixture(scope="session")
 def scene(engine: LocalEngine, person: bytes) -> Scene:
-    """The astronaut and a striped sweater, understood."""
-    garment = read_picture(sweater((180, 60, 40), "stripes"), "garment")
+    """The astronaut and a striped T-shirt, understood."""
+    garment = read_picture(tshirt((180, 60, 40), "stripes"), "garment")
     return engine.understand(read_picture(person, "person"), garment, Options())
 
 
 @pytest.fixture(scope="session")
 def garment(scene: Scene) -> Garment:
-    """The sweater."""
+    """The T-shirt."""
     assert isinstance(scene.worn, Garment)
     return scene.worn
 
