@@ -377,6 +377,6 @@ def test_much_invented_skin_on_arms_is_not_delivered() -> None:
         "reparse": 1.0,
         "plan": 1.0,
     }
-    good |= dict.fromkeys(("ragged", "nibbled", "soft", "rests", "bitten", "flat", "uneven"), 0.0)
+    good |= dict.fromkeys(("ragged", "nibbled", "soft", "rests", "bitten", "handless", "flat", "uneven"), 0.0)
     assert judge_one_piece(good, {"upper skin": 0.2}).score > 0.9
     assert judge_one_piece(good, {"upper skin": 0.95}).score < 0.5
