@@ -309,8 +309,3 @@ def cloth_of(picture: Image, mask: Mask, long_side: int, plain: bool = True) -> 
     rim = dilate(solid, 3 * scale)
     colours = np.where(rim[..., None], continued(image, solid, 0.8 * scale, rim), bled)
     return Cloth(colours, alpha, scale)
-
-
-def feathered(mask: Mask, size: tuple[int, int], sigma: float) -> Plane:
-    """A work-frame mask at drawing size with a soft edge."""
-    return soften(resize_mask(mask, size), sigma)

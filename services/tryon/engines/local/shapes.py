@@ -48,14 +48,6 @@ def resampled(line: Points, count: int) -> Points:
     return np.stack([np.interp(marks, arcs, line[:, 0]), np.interp(marks, arcs, line[:, 1])], axis=1)
 
 
-def distance_to_line(points: Points, start: Vector, end: Vector) -> Vector:
-    """Distance of points from the straight line through two points."""
-    along = unit(end - start)
-    offset = points - start
-    distance: Vector = np.abs(offset[:, 0] * along[1] - offset[:, 1] * along[0])
-    return distance
-
-
 def nearest_index(line: Points, point: Vector) -> int:
     """Index of the polyline's point nearest to a point."""
     return int(((line - point) ** 2).sum(axis=1).argmin())
